@@ -1,0 +1,28 @@
+"""The base of every manager: rows are reached through ``for_user`` and in no other way by views, sockets and the API."""
+
+from __future__ import annotations
+
+from typing import Any, Self, TypeVar
+
+from django.db import models
+
+from common.errors import not_found
+
+M = TypeVar("M", bound=models.Model)
+
+
+class OwnedQuerySet(models.QuerySet[M]):
+    """Knows whose rows are whose. Each model says it in its ``Meta``-like attribute ``access_path``."""
+
+    def for_user(self, user: Any) -> Self:
+        """The rows that ``user`` may see and act on now; none for an anonymous or disabled user."""
+        if not getattr(user, "is_active", False):
+            return self.none()
+        return self.filter(self.model.visible_to(user)).distinct()  # type: ignore[attr-defined]
+
+    def get_for(self, user: Any, pk: int) -> M:
+        """One row by id. Raises ZergError(``not_found``) alike for a missing row and for a stranger's."""
+        row = self.for_user(user).filter(pk=pk).first() if 0 < pk < 2**63 else None
+        if row is None:
+            raise not_found(str(self.model._meta.verbose_name).capitalize())
+        return row

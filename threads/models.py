@@ -1,0 +1,146 @@
+"""Conversations: a thread and its messages, which only ever grow."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import User
+from agents.models import Agent, MemoryStrategy
+from common.access import OwnedQuerySet
+
+
+class Thread(models.Model):
+    """A conversation with an agent. Private to its owner.
+
+    ``version`` counts durable changes; each row that a change touched carries the number, so a client that says which
+    version it has can be sent exactly what is newer. ``leaf`` is the last message of the branch being read.
+    """
+
+    class Type(models.TextChoices):
+        CHAT = "chat", "Chat"
+        SCHEDULE = "schedule", "Schedule"
+        MANUAL = "manual", "Manual run"
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="threads")
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="threads")
+    title = models.CharField(max_length=200, blank=True)
+    title_by_person = models.BooleanField(default=False, editable=False)
+    active = models.BooleanField(default=False, help_text="The one that programs reach through the agent.")
+    agent_state = models.JSONField(default=dict, blank=True)
+    memory_strategy = models.CharField(
+        max_length=8, choices=MemoryStrategy, blank=True, help_text="Empty: as the agent says."
+    )
+    thread_type = models.CharField(max_length=8, choices=Type, default=Type.CHAT)
+    version = models.PositiveBigIntegerField(default=0, editable=False)
+    last_seq = models.PositiveIntegerField(default=0, editable=False)
+    leaf = models.ForeignKey(
+        "ThreadMessage", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    objects = OwnedQuerySet["Thread"].as_manager()
+
+    class Meta:
+        db_table = "agent_threads"
+        ordering = ["-updated_at", "-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent", "owner"], condition=Q(active=True), name="one_active_thread_per_agent_and_owner"
+            )
+        ]
+        indexes = [models.Index(fields=["owner", "-updated_at"], name="threads_of_owner")]
+
+    def __str__(self) -> str:
+        return self.title or f"Thread {self.pk}"
+
+    @staticmethod
+    def visible_to(user: User) -> Q:
+        return Q(owner=user, agent__workspace__memberships__user=user)
+
+    @property
+    def strategy(self) -> str:
+        """The memory strategy in force: the thread's own, else the agent's."""
+        return self.memory_strategy or self.agent.memory_strategy
+
+
+class ThreadMessage(models.Model):
+    """A row of a thread. Its text only ever grows; another answer to the same question is a sibling row.
+
+    ``seq`` is null while the message waits in the queue, and counts 1, 2, 3 … once it is part of the transcript.
+    """
+
+    class Role(models.TextChoices):
+        SYSTEM = "system", "System"
+        USER = "user", "User"
+        ASSISTANT = "assistant", "Assistant"
+        TOOL = "tool", "Tool"
+
+    class Kind(models.TextChoices):
+        MESSAGE = "message", "Message"
+        SUMMARY = "summary", "Summary"
+
+    class Status(models.TextChoices):
+        QUEUED = "queued", "Queued"
+        STREAMING = "streaming", "Being written"
+        COMPLETE = "complete", "Complete"
+        STOPPED = "stopped", "Stopped"
+        FAILED = "failed", "Failed"
+
+    class Source(models.TextChoices):
+        USER = "user", "A person"
+        AGENT = "agent", "The agent"
+        TOOL = "tool", "A tool"
+        SCHEDULE = "schedule", "A schedule"
+        WEBHOOK = "webhook", "A webhook"
+        API = "api", "A program"
+        SYSTEM = "system", "Zerg"
+
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="messages")
+    seq = models.PositiveIntegerField(null=True)
+    parent = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="children")
+    role = models.CharField(max_length=9, choices=Role)
+    kind = models.CharField(max_length=8, choices=Kind, default=Kind.MESSAGE)
+    content = models.TextField(blank=True)
+    reasoning = models.TextField(blank=True)
+    html = models.TextField(blank=True, help_text="The rendered, sanitised content; empty until it is settled.")
+    tool_calls = models.JSONField(default=list, blank=True)
+    tool_call_id = models.CharField(max_length=200, blank=True)
+    name = models.CharField(max_length=200, blank=True)
+    status = models.CharField(max_length=9, choices=Status, default=Status.COMPLETE)
+    source = models.CharField(max_length=8, choices=Source, default=Source.USER)
+    run_id = models.PositiveBigIntegerField(null=True, db_index=True)
+    author = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
+    client_message_id = models.CharField(max_length=128, null=True)
+    covers_seq = models.PositiveIntegerField(null=True, help_text="A summary stands for the branch up to this seq.")
+    error_code = models.CharField(max_length=40, blank=True)
+    error_message = models.TextField(blank=True)
+    error_detail = models.TextField(blank=True)
+    timestamp = models.DateTimeField(auto_now_add=True)
+    version = models.PositiveBigIntegerField(default=0)
+    input_tokens = models.PositiveIntegerField(null=True)
+    cached_tokens = models.PositiveIntegerField(null=True)
+    output_tokens = models.PositiveIntegerField(null=True)
+    usage_estimated = models.BooleanField(default=False)
+    cost_usd = models.DecimalField(max_digits=16, decimal_places=8, null=True)
+    objects = OwnedQuerySet["ThreadMessage"].as_manager()
+
+    class Meta:
+        db_table = "thread_messages"
+        verbose_name = "message"
+        ordering = ["thread_id", models.F("seq").asc(nulls_last=True), "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["thread", "seq"], name="seq_once_per_thread"),
+            models.UniqueConstraint(fields=["thread", "client_message_id"], name="client_message_id_once"),
+        ]
+        indexes = [
+            models.Index(fields=["thread", "version"], name="messages_by_version"),
+            models.Index(fields=["thread", "status"], condition=Q(status__in=["queued", "streaming"]), name="messages_unsettled"),
+        ]  # fmt: skip
+
+    def __str__(self) -> str:
+        return f"{self.role} #{self.seq or 'queued'} in thread {self.thread_id}"
+
+    @staticmethod
+    def visible_to(user: User) -> Q:
+        return Q(thread__owner=user, thread__agent__workspace__memberships__user=user)

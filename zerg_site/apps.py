@@ -1,0 +1,14 @@
+"""The Django admin under Zerg's own name, and the Celery app that tasks bind to."""
+
+from __future__ import annotations
+
+from django.contrib.admin.apps import AdminConfig
+
+
+class ZergAdminConfig(AdminConfig):
+    default_site = "zerg_site.admin.ZergAdminSite"
+
+    def ready(self) -> None:
+        super().ready()
+        # Not in zerg_site/__init__: the supervisor imports that package and needs no Celery.
+        from zerg_site import celery  # noqa: F401

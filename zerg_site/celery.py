@@ -1,0 +1,35 @@
+"""Celery: hints that wake a worker, and the clock. The rows are the truth, so a lost task loses nothing."""
+
+from __future__ import annotations
+
+import os
+
+from celery import Celery
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zerg_site.settings")
+
+from django.conf import settings
+
+app = Celery("zerg")
+app.conf.update(
+    broker_url=settings.REDIS_URL,
+    broker_connection_retry_on_startup=True,
+    broker_connection_max_retries=None,
+    broker_transport_options={"socket_connect_timeout": 2, "socket_keepalive": True, "visibility_timeout": 3600},
+    task_publish_retry=False,
+    task_ignore_result=True,
+    task_store_errors_even_if_ignored=False,
+    worker_prefetch_multiplier=1,
+    worker_send_task_events=False,
+    worker_hijack_root_logger=False,
+    worker_soft_shutdown_timeout=30,
+    timezone="UTC",
+    enable_utc=True,
+    beat_max_loop_interval=1,
+    beat_schedule={
+        "tick": {"task": "triggers.tasks.tick", "schedule": settings.TICK_SECONDS, "options": {"expires": 30}},
+        "sweep": {"task": "runs.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
+        "prune": {"task": "runs.tasks.prune", "schedule": 3600.0, "options": {"expires": 3000}},
+    },
+)
+app.autodiscover_tasks()

@@ -1,0 +1,115 @@
+"""Reads the environment: plain values, values from files, generated secrets, database addresses."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """The variable ``name``, or the content of the file that ``name_FILE`` points to, or ``default``."""
+    value = os.environ.get(name)
+    if value:
+        return value.strip()
+    path = os.environ.get(f"{name}_FILE")
+    if path:
+        try:
+            return Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise ImproperlyConfigured(f"{name}_FILE points to {path}, which cannot be read: {error}") from error
+    return default
+
+
+def flag(name: str) -> bool:
+    """True for 1, true, yes or on."""
+    return text(name).lower() in {"1", "true", "yes", "on"}
+
+
+def number(name: str, default: float, *, least: float, most: float) -> float:
+    """A number between ``least`` and ``most``; anything else is refused with a sentence."""
+    raw = text(name, str(default))
+    try:
+        value = float(raw)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name} must be a number, not {raw!r}.") from error
+    if not least <= value <= most:
+        raise ImproperlyConfigured(f"{name} must be between {least:g} and {most:g}, not {raw}.")
+    return value
+
+
+def words(name: str) -> list[str]:
+    """A comma-separated list."""
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def secret(name: str, path: Path, make: Callable[[], str] = lambda: secrets.token_urlsafe(48)) -> str:
+    """The variable ``name``; else the secret kept in ``path``, which is made on first use with mode 0600."""
+    value = text(name)
+    if value:
+        return value
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        # O_EXCL: of two processes that start together, one makes the file and the other reads it.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return _settled_content(path)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        value = make()
+        file.write(value)
+    return value
+
+
+def _settled_content(path: Path) -> str:
+    # The other process may stand between creating the file and filling it: that gap is microseconds.
+    for _ in range(10_000):
+        value = path.read_text(encoding="utf-8").strip()
+        if value:
+            return value
+    raise ImproperlyConfigured(f"{path} is empty. Remove it, or put the secret into it.")
+
+
+def database(url: str, data_dir: Path) -> dict[str, object]:
+    """Django's settings for ``url`` (``postgres://…`` or ``sqlite:///path``); SQLite in ``data_dir`` when empty."""
+    parts = urlsplit(url)
+    if not url or parts.scheme == "sqlite":
+        return _sqlite(Path(parts.path) if parts.path else data_dir / "zerg.sqlite3")
+    if parts.scheme not in {"postgres", "postgresql"}:
+        raise ImproperlyConfigured(f"DATABASE_URL must begin with postgres://, not {parts.scheme}://.")
+    query = dict(parse_qsl(parts.query))
+    host = query.pop("host", parts.hostname or "")
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": host,
+        "PORT": str(parts.port or ""),
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **query,
+            "options": "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000",
+        },
+    }
+
+
+def _sqlite(path: Path) -> dict[str, object]:
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": path,
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {
+            # A deferred transaction that turns to writing fails at once, whatever the timeout: take the lock first.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": (
+                "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+                "PRAGMA journal_size_limit=67108864; PRAGMA cache_size=-16000;"
+            ),
+        },
+    }
