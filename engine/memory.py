@@ -1,0 +1,273 @@
+"""What of a thread's history goes to the model: within the context window, the newest always, rounds never
+split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from engine.errors import ModelError
+from engine.request import tool_schema
+from engine.spec import RunSpec
+from engine.tokens import messages_tokens, text_tokens
+from engine.transcript import Message
+
+if TYPE_CHECKING:
+    from engine.tools import Tool
+
+SUMMARY_HEADING = "Summary of the conversation so far:"
+INTERRUPTED = "No result: this call was interrupted."
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Messages that stay together: one message, or a message with tool calls and all their results, or
+    nothing.
+
+    `size` counts the messages of the history it was made from.
+    """
+
+    messages: tuple[Message, ...]
+    size: int
+
+    @property
+    def is_user(self) -> bool:
+        return bool(self.messages) and self.messages[0].role == "user"
+
+    @property
+    def tokens(self) -> int:
+        return messages_tokens(self.messages)
+
+
+def budget(spec: RunSpec, tools: Sequence[Tool] = ()) -> int:
+    """Tokens there are for messages: the window less the room for the answer (at most half) and the tools'
+    schemas."""
+    answer = spec.max_output_tokens or min(1024, spec.context_window // 4)
+    return spec.context_window - min(answer, spec.context_window // 2) - tools_tokens(spec, tools)
+
+
+def tools_tokens(spec: RunSpec, tools: Sequence[Tool]) -> int:
+    if not tools or not spec.supports_tools:
+        return 0
+    return text_tokens(msgspec.json.encode([tool_schema(tool) for tool in tools]).decode())
+
+
+def blocks_of(messages: Sequence[Message]) -> list[Block]:
+    """The history in blocks. A result nobody asked for is left out; a call nobody answered gets a result
+    saying so."""
+    blocks: list[Block] = []
+    position = 0
+    while position < len(messages):
+        first = messages[position]
+        end = position + 1
+        if first.tool_calls:
+            while end < len(messages) and messages[end].role == "tool":
+                end += 1
+            blocks.append(Block(_answered(first, messages[position + 1 : end]), end - position))
+        elif first.role == "tool":
+            blocks.append(Block((), 1))
+        else:
+            blocks.append(Block((first,), 1))
+        position = end
+    return blocks
+
+
+def _answered(asking: Message, results: Sequence[Message]) -> tuple[Message, ...]:
+    by_id = {result.tool_call_id: result for result in results}
+    return (
+        asking,
+        *(
+            by_id.get(call.id) or Message("tool", INTERRUPTED, tool_call_id=call.id, name=call.name)
+            for call in asking.tool_calls
+        ),
+    )
+
+
+def fit(
+    spec: RunSpec, history: Sequence[Message], tools: Sequence[Tool] = (), *, provider: str = "its provider"
+) -> list[Message]:
+    """The messages to send. Raises ModelError too_long when not even the newest turn fits."""
+    plain = [message for message in history if not message.is_summary]
+    summary = latest_summary(history) if spec.memory == "summary" else None
+    covered = min(summary.covers, len(plain)) if summary else 0
+    system = _system(spec, summary)
+    blocks = blocks_of(plain[covered:])
+    turn = _newest_turn(blocks)
+    older, newest = blocks[:turn], blocks[turn:]
+    there = budget(spec, tools)
+    room = there - messages_tokens(system) - sum(block.tokens for block in newest)
+    if room < 0 and summary is not None:
+        room += messages_tokens(system)
+        system = _system(spec, None)
+        room -= messages_tokens(system)
+    if room < 0:
+        raise _too_long(spec, provider, there - room, there)
+    kept = _older_that_fit(spec, older, room, sum(block.size for block in newest))
+    return [*system, *(message for block in [*kept, *newest] for message in block.messages)]
+
+
+def _older_that_fit(spec: RunSpec, older: list[Block], room: int, count: int) -> list[Block]:
+    if spec.memory == "none":
+        return []
+    first = len(older)
+    for index in range(len(older) - 1, -1, -1):
+        room -= older[index].tokens
+        count += older[index].size
+        if room < 0 or (spec.memory == "window" and count > spec.window):
+            break
+        first = index
+    while first < len(older) and not older[first].is_user:
+        first += 1
+    return older[first:]
+
+
+def latest_summary(history: Sequence[Message]) -> Message | None:
+    return next((message for message in reversed(history) if message.is_summary), None)
+
+
+def _system(spec: RunSpec, summary: Message | None) -> list[Message]:
+    # One system message: the templates of many local models refuse a second.
+    parts = [spec.system] if spec.system.strip() else []
+    if summary is not None:
+        parts.append(f"{SUMMARY_HEADING}\n{summary.content}")
+    return [Message("system", "\n\n".join(parts))] if parts else []
+
+
+def _newest_turn(blocks: list[Block]) -> int:
+    """Index of the block with the newest user message; of the last block when there is none."""
+    for index in range(len(blocks) - 1, -1, -1):
+        if blocks[index].is_user:
+            return index
+    return max(len(blocks) - 1, 0)
+
+
+def _too_long(spec: RunSpec, provider: str, needed: int, there: int) -> ModelError:
+    return ModelError(
+        "too_long",
+        f"The newest message is too long for {spec.model} at {provider}: with the agent's instructions it "
+        f"needs about {needed:,} "
+        f"tokens, and {max(there, 0):,} of its {spec.context_window:,} are free. Shorten it, or choose a "
+        f"model with a "
+        "larger context window.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Folding:
+    """What to put into the next summary: the old one, and the messages that follow it up to `covers` in
+    all."""
+
+    previous: str
+    messages: tuple[Message, ...]
+    covers: int
+
+
+def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Tool] = ()) -> Folding | None:
+    """What to fold, once the part no summary stands for fills more than 75 % of the budget; else None.
+
+    Keeps about the newest half of the budget, and always the newest turn; folds no more than one call can
+    read.
+    """
+    if spec.memory != "summary":
+        return None
+    plain = [message for message in history if not message.is_summary]
+    summary = latest_summary(history)
+    covered = min(summary.covers, len(plain)) if summary else 0
+    blocks = blocks_of(plain[covered:])
+    there = budget(spec, tools)
+    if sum(block.tokens for block in blocks) + messages_tokens(_system(spec, summary)) <= there * 3 // 4:
+        return None
+    keep = _first_kept(blocks, there // 2)
+    folded, used = 0, text_tokens(summary.content) if summary else 0
+    while folded < keep and (folded == 0 or used + blocks[folded].tokens <= there * 3 // 4):
+        used += blocks[folded].tokens
+        folded += 1
+    if folded == 0:
+        return None
+    taken = blocks[:folded]
+    return Folding(
+        previous=summary.content if summary else "",
+        messages=tuple(message for block in taken for message in block.messages),
+        covers=covered + sum(block.size for block in taken),
+    )
+
+
+def _first_kept(blocks: list[Block], room: int) -> int:
+    """Index of the first block to keep: the start of a turn where one is near, never after the newest
+    turn's."""
+    turn = _newest_turn(blocks)
+    first = len(blocks)
+    while first > 0 and room >= blocks[first - 1].tokens:
+        first -= 1
+        room -= blocks[first].tokens
+    first = min(first, turn)
+    while first < turn and not blocks[first].is_user:
+        first += 1
+    return first
+
+
+def summary_request(spec: RunSpec, folding: Folding) -> tuple[RunSpec, list[Message]]:
+    """The call that folds: its spec (no tools, a bounded answer) and its messages."""
+    answer = max(64, min(1024, spec.context_window // 4))
+    spec = RunSpec(
+        model=spec.model,
+        system="",
+        temperature=spec.temperature,
+        max_output_tokens=answer,
+        context_window=spec.context_window,
+        supports_tools=False,
+    )
+    instructions = (
+        "You keep the memory of a conversation. Write one summary of it: what the user wants, facts, "
+        "names, numbers, "
+        "decisions, results and open questions, in the language of the conversation. Merge the earlier "
+        "summary into "
+        f"it. At most {answer // 2} words, no preamble."
+    )
+    room = (spec.context_window - answer - text_tokens(instructions) - text_tokens(folding.previous) - 64) * 4
+    told = _told(folding.messages, max(room, 400))
+    previous = f"Earlier summary:\n{folding.previous}\n\n" if folding.previous else ""
+    request = f"{previous}Conversation:\n{told}\n\nWrite the summary now."
+    return spec, [Message("system", instructions), Message("user", request)]
+
+
+def bounded_summary(spec: RunSpec, text: str) -> str:
+    """The summary, cut where a server let the model write more than twice what it was asked for."""
+    return text.strip()[: (spec.max_output_tokens or 1024) * 8]
+
+
+def _told(messages: Sequence[Message], chars: int) -> str:
+    """The messages as a script, each cut to its share so that all of them fit into `chars` characters."""
+    share = max(chars // max(len(messages), 1) - 40, 60)
+    spare = sum(max(share - len(message.content), 0) for message in messages)
+    long = sum(1 for message in messages if len(message.content) > share)
+    limit = share + (spare // long if long else 0)
+    lines = []
+    for message in messages:
+        text = message.content if len(message.content) <= limit else f"{message.content[:limit]} […]"
+        calls = ", ".join(f"{call.name}({call.arguments[:200]})" for call in message.tool_calls)
+        who = f"{message.role} {message.name}".strip()
+        lines.append(f"{who}: {text}" + (f" [calls {calls}]" if calls else ""))
+    return "\n".join(lines)
+
+
+def tail_calls(history: Sequence[Message]) -> tuple[Message, list[Message]] | None:
+    """(message with calls, the results it already has) when the history ends in calls not all answered, else
+    None."""
+    position = len(history) - 1
+    while position >= 0 and (history[position].role == "tool" or history[position].is_summary):
+        position -= 1
+    if position < 0 or not history[position].tool_calls:
+        return None
+    asking = history[position]
+    results = [message for message in history[position + 1 :] if message.role == "tool"]
+    answered = {result.tool_call_id for result in results}
+    if all(call.id in answered for call in asking.tool_calls):
+        return None
+    return asking, results
+
+
+__all__ = ["Folding", "bounded_summary", "budget", "fit", "needs_summary", "summary_request", "tail_calls"]

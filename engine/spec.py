@@ -1,0 +1,25 @@
+"""What an agent is, as far as a run of it needs to know."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+MemoryStrategy = Literal["none", "buffer", "window", "summary"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpec:
+    """`system` is the agent's current instructions. `window` counts messages (memory 'window' only);
+    `context_window` and `max_output_tokens` are tokens; `max_steps` is how many answers of the model a run
+    may ask for."""
+
+    model: str
+    system: str
+    temperature: float | None = None
+    max_output_tokens: int | None = None
+    max_steps: int = 20
+    memory: MemoryStrategy = "buffer"
+    window: int = 20
+    context_window: int = 8192
+    supports_tools: bool = True
