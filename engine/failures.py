@@ -76,9 +76,8 @@ class Failures:
     ) -> ModelError:
         again = f"Try again in {span(wait)}." if wait is not None else "Try again in a moment."
         sentence = (template or _SENTENCES[code]).format(**self._names, again=again, **words)
-        return ModelError(
-            code, self._without_key(sentence), retryable=retryable, retry_after=wait, detail=self._redact(detail)
-        )
+        sentence = self._without_key(sentence)
+        return ModelError(code, sentence, retryable=retryable, retry_after=wait, detail=self._redact(detail))
 
     def from_status(self, status: int, headers: Mapping[str, str], body: str) -> ModelError:
         """The error of an HTTP answer that is not 2xx."""
@@ -135,14 +134,29 @@ class Failures:
         return re.sub(rf"(?<!\w){re.escape(self._key)}(?!\w)", "[key]", text)
 
     def _redact(self, text: str) -> str:
-        """A provider's words without anything that looks like a key, and without NUL; at most 2,000 characters."""
+        """A provider's words without what looks like a key and without NUL; at most 2,000 characters."""
         text = self._without_key(text)
         if len(self._key) >= 12:
             # Some providers repeat the beginning of the key they refuse.
             text = re.sub(re.escape(self._key[:6]) + r"[\w\-.*…]*", "[key]", text)
         return _KEY_LIKE.sub("[key]", text)[:DETAIL_CHARS].replace("\0", "")
 
-    def _any(causes: list[BaseException], *kinds: type[BaseException]) -> bool:
+    def _quoted(self, error: Any) -> str:
+        words = self._redact(message_in(error))
+        return f": “{words}”." if words else "."
+
+
+def span(seconds: float) -> str:
+    """A length of time in words: '1 second', '12 seconds', '3 minutes', '2 hours'."""
+    if seconds > 5_400:
+        return f"{seconds / 3_600:.0f} hours"
+    if seconds > 90:
+        return f"{seconds / 60:.0f} minutes"
+    number = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.2g}"
+    return f"{number} second" + ("" if number == "1" else "s")
+
+
+def _any(causes: list[BaseException], *kinds: type[BaseException]) -> bool:
     return any(isinstance(cause, kinds) for cause in causes)
 
 
