@@ -10,7 +10,15 @@ from django.db.models import Q
 
 from common.access import OwnedQuerySet
 
-SCOPES = ("agents:read", "agents:write", "threads:read", "threads:write", "threads:log", "runs:write", "schedules:write")
+SCOPES = (
+    "agents:read",
+    "agents:write",
+    "threads:read",
+    "threads:write",
+    "threads:log",
+    "runs:write",
+    "schedules:write",
+)
 
 
 class UserManager(BaseUserManager["User"]):

@@ -37,6 +37,9 @@ class Provider(models.Model):
         "may be on a private network", default=False, editable=False,
         help_text="True where an administrator wrote the address.",
     )  # fmt: skip
+    default_model = models.CharField(
+        max_length=200, blank=True, help_text="For agents that name none. Empty: the first it offers."
+    )
     enabled = models.BooleanField(default=True)
     last_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     last_ok_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -76,7 +79,9 @@ class LanguageModel(models.Model):
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
     name = models.CharField(max_length=200)
-    context_window = models.PositiveIntegerField(default=32_768, help_text="Tokens, input and output together.")
+    context_window = models.PositiveIntegerField(
+        default=32_768, help_text="Tokens, input and output together."
+    )
     max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
     input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     cached_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
@@ -113,7 +118,9 @@ class Agent(models.Model):
         ERROR = "error", "Failed"
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="agents")
-    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", editable=False)
+    created_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
     name = models.CharField(max_length=120)
     description = models.CharField(max_length=300, blank=True, help_text="One line, shown on cards.")
     system_instructions = models.TextField(blank=True, help_text="Who the agent is and how it works.")
@@ -133,7 +140,9 @@ class Agent(models.Model):
     )
     tools = models.JSONField(default=list, blank=True, help_text="Names of the tools it may use.")
     config = models.JSONField(default=dict, blank=True, help_text="Free settings for programs.")
-    schedule = models.CharField(max_length=500, blank=True, editable=False, help_text="Cron text of the default schedule.")
+    schedule = models.CharField(
+        max_length=500, blank=True, editable=False, help_text="Cron text of the default schedule."
+    )
 
     status = models.CharField(max_length=12, choices=Status, default=Status.IDLE, editable=False)
     last_run_at = models.DateTimeField(null=True, blank=True, editable=False)

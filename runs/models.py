@@ -95,7 +95,9 @@ class Run(models.Model):
         ordering = ["-id"]
         constraints = [
             models.UniqueConstraint(
-                fields=["thread"], condition=Q(status__in=["running", "waiting"]), name="one_active_run_per_thread"
+                fields=["thread"],
+                condition=Q(status__in=["running", "waiting"]),
+                name="one_active_run_per_thread",
             ),
             models.UniqueConstraint(fields=["thread", "key"], name="run_key_once_per_thread"),
         ]

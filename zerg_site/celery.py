@@ -15,7 +15,11 @@ app.conf.update(
     broker_url=settings.REDIS_URL,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
-    broker_transport_options={"socket_connect_timeout": 2, "socket_keepalive": True, "visibility_timeout": 3600},
+    broker_transport_options={
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "visibility_timeout": 3600,
+    },
     task_publish_retry=False,
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
@@ -27,7 +31,11 @@ app.conf.update(
     enable_utc=True,
     beat_max_loop_interval=1,
     beat_schedule={
-        "tick": {"task": "triggers.tasks.tick", "schedule": settings.TICK_SECONDS, "options": {"expires": 30}},
+        "tick": {
+            "task": "triggers.tasks.tick",
+            "schedule": settings.TICK_SECONDS,
+            "options": {"expires": 30},
+        },
         "sweep": {"task": "runs.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
         "prune": {"task": "runs.tasks.prune", "schedule": 3600.0, "options": {"expires": 3000}},
     },

@@ -21,7 +21,9 @@ def text(name: str, default: str = "") -> str:
         try:
             return Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
-            raise ImproperlyConfigured(f"{name}_FILE points to {path}, which cannot be read: {error}") from error
+            raise ImproperlyConfigured(
+                f"{name}_FILE points to {path}, which cannot be read: {error}"
+            ) from error
     return default
 
 
@@ -93,6 +95,8 @@ def database(url: str, data_dir: Path) -> dict[str, object]:
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **query,
+            # Requests and sockets run in many short-lived threads: they borrow connections instead of making them.
+            "pool": {"min_size": 1, "max_size": 32, "timeout": 20},
             "options": "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000",
         },
     }

@@ -1,0 +1,158 @@
+"""Which model serves an agent: the providers at hand, the models they offer, and what these cost."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.conf import settings
+from django.db import IntegrityError
+from django.db.models import Case, Q, QuerySet, Value, When
+
+from agents.models import Agent, LanguageModel, Provider
+from common.errors import ZergError
+from engine import Usage
+
+UNKNOWN_CONTEXT_WINDOW = 32_768
+# A 135M model reads about 300 tokens a second on a laptop: a small window keeps its first word quick.
+LOCAL_MODEL = {"context_window": 2048, "max_output_tokens": 512, "supports_tools": False}
+MILLION = Decimal(1_000_000)
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """The provider and model that a run will use. ``name`` is empty when the provider has to be asked for its first."""
+
+    provider: Provider
+    name: str
+    row: LanguageModel | None
+
+    @property
+    def context_window(self) -> int:
+        return self.row.context_window if self.row else UNKNOWN_CONTEXT_WINDOW
+
+    @property
+    def supports_tools(self) -> bool:
+        return self.row.supports_tools if self.row else True
+
+    def cost(self, usage: Usage) -> Decimal | None:
+        """US dollars for one call, or None when a price is unknown. Cached input is priced as such where a price is set."""
+        row = self.row
+        if row is None or row.input_price is None or row.output_price is None:
+            return None
+        cached_price = row.cached_price if row.cached_price is not None else row.input_price
+        fresh = usage.input_tokens - usage.cached_tokens
+        return (
+            fresh * row.input_price
+            + usage.cached_tokens * cached_price
+            + usage.output_tokens * row.output_price
+        ) / MILLION
+
+
+def ensure_built_in_providers() -> None:
+    """Makes the rows of the environment's provider and of the local model, and switches them with their settings."""
+    if settings.OPENAI_BASE_URL or settings.OPENAI_API_KEY:
+        name = (
+            "OpenAI"
+            if not settings.OPENAI_BASE_URL
+            else settings.OPENAI_BASE_URL.split("//")[-1].split("/")[0]
+        )
+        base_url = settings.OPENAI_BASE_URL or "https://api.openai.com/v1"
+        _ensure(Provider.Kind.ENVIRONMENT, name=name, base_url=base_url)
+    if settings.LOCAL_MODEL_URL:
+        local = _ensure(
+            Provider.Kind.LOCAL, name="Tiny offline demo model", base_url=settings.LOCAL_MODEL_URL
+        )
+        LanguageModel.objects.get_or_create(
+            provider=local,
+            name=settings.LOCAL_MODEL_NAME,
+            defaults={**LOCAL_MODEL, "input_price": 0, "cached_price": 0, "output_price": 0},
+        )
+        LanguageModel.objects.filter(provider=local).exclude(name=settings.LOCAL_MODEL_NAME).delete()
+
+
+def _ensure(kind: Provider.Kind, *, name: str, base_url: str) -> Provider:
+    values = {"name": name, "base_url": base_url, "private_allowed": True}
+    try:
+        provider, _ = Provider.objects.get_or_create(kind=kind, defaults=values)
+    except IntegrityError:  # another process made it at the same moment
+        provider = Provider.objects.get(kind=kind)
+    if (provider.name, provider.base_url) != (name, base_url):
+        Provider.objects.filter(pk=provider.pk).update(**values)
+        provider.refresh_from_db()
+    return provider
+
+
+def providers_for(workspace_id: int) -> QuerySet[Provider]:
+    """The enabled providers of a workspace, the default first: the environment's, then those people added, then the local model."""
+    usable = Q(kind=Provider.Kind.CUSTOM)
+    if settings.OPENAI_BASE_URL or settings.OPENAI_API_KEY:
+        usable |= Q(kind=Provider.Kind.ENVIRONMENT)
+    if settings.LOCAL_MODEL_URL:
+        usable |= Q(kind=Provider.Kind.LOCAL)
+    rank = Case(
+        When(kind=Provider.Kind.ENVIRONMENT, then=Value(0)),
+        When(kind=Provider.Kind.LOCAL, then=Value(2)),
+        default=Value(1),
+    )
+    return (
+        Provider.objects.filter(usable, Q(workspace=None) | Q(workspace=workspace_id), enabled=True)
+        .annotate(rank=rank)
+        .order_by("rank", "id")
+    )
+
+
+def models_for(workspace_id: int) -> list[LanguageModel]:
+    """Every known model of the workspace's providers, the default provider's first."""
+    by_provider: dict[int, list[LanguageModel]] = {}
+    for row in LanguageModel.objects.filter(
+        provider__in=providers_for(workspace_id), enabled=True
+    ).select_related("provider"):
+        by_provider.setdefault(row.provider_id, []).append(row)
+    return [row for provider in providers_for(workspace_id) for row in by_provider.get(provider.pk, [])]
+
+
+def choose(agent: Agent, name: str | None = None) -> ModelChoice:
+    """The model for an agent, by its name, by ``provider/name``, or the default. Raises ZergError when none is at hand."""
+    providers = list(providers_for(agent.workspace_id))
+    if not providers:
+        raise ZergError(
+            "no_provider", "No model is connected yet. Add a provider's key under Settings, Models."
+        )
+    wanted = agent.model if name is None else name
+    if not wanted:
+        return default_choice(providers)
+    rows = {
+        (row.provider_id, row.name): row
+        for row in LanguageModel.objects.filter(
+            provider__in=providers, name__in=_spellings(wanted, providers)
+        )
+    }
+    for provider in providers:
+        if row := rows.get((provider.pk, wanted)):
+            return ModelChoice(provider, wanted, row)
+    for provider in providers:
+        bare = wanted.removeprefix(f"{provider.name}/")
+        if bare != wanted:
+            return ModelChoice(provider, bare, rows.get((provider.pk, bare)))
+    # A name nobody lists: the default provider may know it all the same (an alias, a new release). The local one cannot.
+    if providers[0].kind == Provider.Kind.LOCAL:
+        raise ZergError(
+            "unknown_model",
+            f"No connected provider offers the model “{wanted}”. Choose another in the agent's form, or add its provider "
+            "under Settings, Models.",
+        )
+    return ModelChoice(providers[0], wanted, None)
+
+
+def _spellings(wanted: str, providers: list[Provider]) -> set[str]:
+    return {wanted} | {wanted.removeprefix(f"{provider.name}/") for provider in providers}
+
+
+def default_choice(providers: list[Provider]) -> ModelChoice:
+    """The default provider's default model; its name is empty when the provider was never asked what it offers."""
+    first = providers[0]
+    rows = {row.name: row for row in LanguageModel.objects.filter(provider=first, enabled=True)}
+    operators = settings.DEFAULT_MODEL if first.kind != Provider.Kind.LOCAL else ""
+    name = operators or first.default_model or next(iter(rows), "")
+    return ModelChoice(first, name, rows.get(name))

@@ -1,0 +1,96 @@
+"""What can happen to agents and providers."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import User, Workspace
+from agents.clients import ModelClients
+from agents.models import VERSIONED_FIELDS, Agent, AgentVersion, LanguageModel, Provider
+from engine import Limits, ModelError
+
+
+def create_agent(*, workspace: Workspace, author: User, **fields: Any) -> Agent:
+    """A new agent, with its first version."""
+    return save_agent(Agent(workspace=workspace, created_by=author, **fields), author=author)
+
+
+@transaction.atomic
+def save_agent(agent: Agent, *, author: User) -> Agent:
+    """Saves an agent. What it is made of becomes a new, immutable version, unless nothing of that has changed."""
+    agent.save()
+    snapshot = {name: getattr(agent, name) for name in VERSIONED_FIELDS}
+    latest = agent.versions.first()
+    if latest is None or latest.snapshot != snapshot:
+        Agent.objects.filter(pk=agent.pk).update(version_number=F("version_number") + 1)
+        agent.refresh_from_db(fields=["version_number"])
+        AgentVersion.objects.create(
+            agent=agent, number=agent.version_number, snapshot=snapshot, created_by=author
+        )
+    return agent
+
+
+def duplicate_agent(agent: Agent, *, author: User) -> Agent:
+    """A copy with its own history. Schedules are not copied: nothing should start to run by itself unasked."""
+    fields = {name: getattr(agent, name) for name in VERSIONED_FIELDS}
+    fields["name"] = f"{agent.name} (copy)"[:120]
+    return create_agent(workspace=agent.workspace, author=author, **fields)
+
+
+def save_provider(provider: Provider, *, author: User, key: str | None = None) -> Provider:
+    """Saves a provider that a person edits. ``key`` None keeps the one there is.
+
+    An address that an administrator wrote may be on a private network; one that somebody else wrote or changed may not.
+    """
+    stored = Provider.objects.filter(pk=provider.pk).first() if provider.pk else None
+    address_changed = stored is None or stored.base_url != provider.base_url
+    if author.is_staff:
+        provider.private_allowed = True
+    elif address_changed:
+        provider.private_allowed = False
+        if key is None:
+            # A stored key must not follow to an address that somebody else may have chosen.
+            provider.set_key("")
+    if key is not None:
+        provider.set_key(key)
+    provider.save()
+    return provider
+
+
+def check_provider(provider: Provider) -> tuple[list[str], str]:
+    """Asks a provider for its models, and remembers them. Gives ``(names, error)``; the error is a sentence, or empty.
+
+    Makes a network call: never inside a transaction. Raises ZergError when the stored key cannot be decrypted.
+    """
+    base_url, key = provider.endpoint()
+    try:
+        names = asyncio.run(_listed(provider, base_url, key))
+        error = ""
+    except ModelError as refusal:
+        names, error = [], refusal.message
+    now = timezone.now()
+    provider.last_checked_at, provider.last_error = now, error
+    if not error:
+        provider.last_ok_at = now
+        remember_models(provider, names)
+    provider.save(update_fields=["last_checked_at", "last_error", "last_ok_at"])
+    return names, error
+
+
+async def _listed(provider: Provider, base_url: str, key: str) -> list[str]:
+    clients = ModelClients()
+    try:
+        return await clients.listed(provider, base_url, key, Limits())
+    finally:
+        await clients.close()
+
+
+def remember_models(provider: Provider, names: list[str]) -> None:
+    """Keeps a row for each model that a provider offers; what is known of those already there stays."""
+    rows = [LanguageModel(provider=provider, name=name[:200]) for name in names[:1000]]
+    LanguageModel.objects.bulk_create(rows, ignore_conflicts=True)

@@ -1,0 +1,73 @@
+"""The one door for requests that people other than the operator can aim: checked at the moment of connecting.
+
+The address that the socket will connect to is what is judged, after the name was resolved and for every answer, so no
+spelling of a host and no second look-up gets around it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+import aiohttp
+from django.conf import settings
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+PUBLIC_V6 = ipaddress.ip_network("2000::/3")
+TUNNELS = [
+    ipaddress.ip_network(net) for net in ("2001::/32", "2002::/16", "2001:db8::/32")
+]  # Teredo, 6to4, documentation
+
+
+class AddressRefused(OSError):
+    """A request was about to connect to an address that it may not reach. The text is for people."""
+
+
+def is_public(address: IPAddress) -> bool:
+    """True only for an address on the open internet; mapped and tunnelled forms of private ones are not."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return is_public(address.ipv4_mapped)
+        if address not in PUBLIC_V6 or any(address in net for net in TUNNELS):
+            return False
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def is_allowed(host: str, port: int, address: IPAddress) -> bool:
+    """True when the operator's ``ZERG_EGRESS_ALLOW`` names the host, host:port or a network that holds the address."""
+    for entry in settings.EGRESS_ALLOW:
+        if entry in {host, f"{host}:{port}", str(address), f"{address}:{port}", f"[{address}]:{port}"}:
+            return True
+        try:
+            if address in ipaddress.ip_network(entry):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+class GuardedConnector(aiohttp.TCPConnector):
+    """A connection pool that refuses to connect to private, local and reserved addresses."""
+
+    async def _resolve_host(self, host: str, port: int, traces: Sequence[Any] | None = None) -> list[Any]:
+        answers = await super()._resolve_host(host, port, traces)
+        for answer in answers:
+            address = ipaddress.ip_address(answer["host"].partition("%")[0])
+            if not is_public(address) and not is_allowed(host, port, address):
+                raise AddressRefused(
+                    f"{host} leads to {address}, which is not on the open internet. An operator can allow it with "
+                    "ZERG_EGRESS_ALLOW."
+                )
+        return list(answers)
+
+
+def guarded_connector() -> aiohttp.TCPConnector:
+    """For addresses written by people who are not administrators. Call it inside the event loop that will use it."""
+    return GuardedConnector(limit=0, ttl_dns_cache=0, use_dns_cache=False, family=socket.AF_UNSPEC)
+
+
+def open_connector() -> aiohttp.TCPConnector:
+    """For addresses written by the operator, which may be private (a model server next door)."""
+    return aiohttp.TCPConnector(limit=0)

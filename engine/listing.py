@@ -1,0 +1,41 @@
+"""Which models a provider offers: the check that a key works, at no cost."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import aiohttp
+
+from engine.failures import Failures
+from engine.limits import Limits
+
+if TYPE_CHECKING:
+    import openai
+
+LISTING_SECONDS = 10.0
+
+
+async def list_models(client: openai.AsyncOpenAI, *, provider_name: str, limits: Limits) -> list[str]:
+    """The names of the provider's models, in its own order. Raises ModelError with the true reason when it refuses."""
+    import openai
+
+    failures = Failures(
+        provider=provider_name,
+        model="its list of models",
+        base_url=str(client.base_url).rstrip("/"),
+        key=client.api_key,
+    )
+    seconds = min(limits.first_byte, LISTING_SECONDS)
+    try:
+        async with asyncio.timeout(seconds):
+            page = await client.models.list(timeout=limits.connect)
+    except (TimeoutError, openai.APITimeoutError) as error:
+        raise failures.timeout("timeout_first_byte", seconds) from error
+    except openai.APIStatusError as error:
+        raise failures.from_status(error.status_code, error.response.headers, error.response.text) from error
+    except (openai.APIConnectionError, aiohttp.ClientError, OSError) as error:
+        raise failures.from_connection(error, limits.connect) from error
+    except (openai.OpenAIError, ValueError) as error:
+        raise failures.page_instead(str(error)) from error
+    return [model.id for model in page.data or [] if isinstance(getattr(model, "id", None), str)]

@@ -1,0 +1,105 @@
+"""What becomes of a run whose worker is gone: it goes on where that is safe, and says so where it is not."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db.models import Exists, OuterRef
+from django.db.models.functions import Now
+
+from runs import states
+from runs.models import ACTIVE, Run, RunStatus, Step
+from runs.records import INTERRUPTED, Ending, settle_leftovers, show_failure
+from threads.models import Thread
+from threads.services import change
+
+log = logging.getLogger(__name__)
+
+LEFT_BEHIND = Ending(RunStatus.FAILED, Run.Reason.WORKER_LOST, Run.Reason.WORKER_LOST, INTERRUPTED)
+GIVEN_UP = Ending(
+    RunStatus.FAILED,
+    Run.Reason.WORKER_LOST,
+    "gave_up",
+    "Interrupted three times: the worker stopped each time it worked on this. Retry when the cause is found; the logs say more.",
+)
+MAY_HAVE_HAPPENED = Ending(
+    RunStatus.FAILED,
+    Run.Reason.MAY_HAVE_HAPPENED,
+    "may_have_happened",
+    "Interrupted while a tool was at work that changes things. Its effect may have happened. Look first, then retry.",
+)
+STOPPED = Ending(RunStatus.CANCELLED, Run.Reason.STOPPED_BY_USER)
+
+
+def recover_expired() -> list[int]:
+    """Takes care of every run whose lease is over. Gives the ids of the threads that changed."""
+    expired = Run.objects.filter(status=RunStatus.RUNNING, lease_expires_at__lt=Now())
+    threads = []
+    for run in expired[:200]:
+        log.warning("Run %s: the worker %s is gone", run.pk, run.lease_owner)
+        _recover(run)
+        threads.append(run.thread_id)
+    return threads
+
+
+def _recover(run: Run) -> None:
+    with change(run.thread_id) as thread:
+        ending = _verdict(run)
+        # Conditional on the lease: when the worker came back in the meantime, nothing below has an effect.
+        if ending is LEFT_BEHIND:
+            if states.give_back(run, thread, note="The worker was lost; this is taken up again."):
+                leave_behind(run, thread)
+        elif states.finish_unheld(
+            run, thread, status=ending.status, reason=ending.reason, message=ending.message
+        ):
+            if not settle_leftovers(run, thread, ending) and ending.status == RunStatus.FAILED:
+                show_failure(run, thread, ending)
+
+
+def _verdict(run: Run) -> Ending:
+    if run.cancel_requested_at is not None:
+        return STOPPED
+    if is_unsafe_underway(run):
+        return MAY_HAVE_HAPPENED
+    return GIVEN_UP if run.attempt >= states.MAX_ATTEMPTS else LEFT_BEHIND
+
+
+def is_unsafe_underway(run: Run) -> bool:
+    """True when a tool that changes things was called and did not answer."""
+    return Step.objects.filter(
+        run=run, kind=Step.Kind.TOOL, status=Step.Status.STARTED, effect="unsafe"
+    ).exists()
+
+
+def leave_behind(run: Run, thread: Thread) -> None:
+    """Settles what the last attempt was writing. Its open calls stay open: the next attempt answers them."""
+    settle_leftovers(run, thread, LEFT_BEHIND, answer_calls=False)
+
+
+def hand_over(run: Run) -> None:
+    """A worker that shuts down gives a run that it holds to the next one. Raises LeaseLost."""
+    with change(run.thread_id) as thread:
+        if is_unsafe_underway(run):
+            ending = MAY_HAVE_HAPPENED
+            settle_leftovers(run, thread, ending)
+            states.finish(
+                run,
+                thread,
+                status=ending.status,
+                reason=ending.reason,
+                code=ending.code,
+                message=ending.message,
+            )
+        else:
+            states.release(run, thread, note="Zerg was restarted; this goes on in a moment.")
+            leave_behind(run, thread)
+
+
+def runs_waiting() -> list[int]:
+    """The first queued run of each thread that is free: its hint may have been lost."""
+    busy = Run.objects.filter(thread=OuterRef("thread"), status__in=ACTIVE)
+    rows = Run.objects.filter(~Exists(busy), status=RunStatus.QUEUED).order_by("queued_at")
+    first_of_thread: dict[int, int] = {}
+    for run_id, thread_id in rows.values_list("pk", "thread_id")[:500]:
+        first_of_thread.setdefault(thread_id, run_id)
+    return list(first_of_thread.values())

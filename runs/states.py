@@ -1,0 +1,166 @@
+"""The run's state machine. No other module sets ``Run.status``.
+
+    queued ──claim──> running ──finish──> succeeded | failed | cancelled
+      ^                  │
+      └────give_back─────┘        (its worker died; nothing unsafe was under way)
+
+Every change is a conditional update fenced by the lease's epoch, on the database's clock: a row count of 0 means that
+somebody else was faster, or that the lease was lost, and then nothing has happened.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, models, transaction
+from django.db.models import Case, Exists, ExpressionWrapper, F, OuterRef, Q, Value, When
+from django.db.models.functions import Coalesce, Concat, Now, Right
+
+from agents.models import PULSE_LENGTH, Agent
+from runs.models import ACTIVE, Run, RunStatus
+from threads.models import Thread, ThreadMessage
+from threads.services import change, join_transcript
+
+MAX_ATTEMPTS = 3
+
+
+class LeaseLost(Exception):
+    """This worker no longer holds the run: another one does, or it has ended. Whatever it would write is void."""
+
+
+def lease_end() -> ExpressionWrapper:
+    """The end of a lease taken now, on the database's clock."""
+    return ExpressionWrapper(
+        Now() + timedelta(seconds=settings.LEASE_SECONDS), output_field=models.DateTimeField()
+    )
+
+
+def claim_next(thread_id: int, *, owner: str) -> Run | None:
+    """Takes the thread's next queued run for the worker ``owner``; None when nothing waits or a run is active."""
+    waiting = Run.objects.filter(thread=thread_id, status=RunStatus.QUEUED)
+    if not waiting.exists():
+        return None
+    try:
+        with change(thread_id, ring=False) as thread:
+            run = waiting.order_by("position", "id").first()
+            if run is None or Run.objects.filter(thread=thread_id, status__in=ACTIVE).exists():
+                transaction.set_rollback(True)
+                return None
+            taken = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
+                status=RunStatus.RUNNING,
+                lease_owner=owner,
+                lease_epoch=F("lease_epoch") + 1,
+                lease_expires_at=lease_end(),
+                attempt=F("attempt") + 1,
+                started_at=Coalesce("started_at", Now()),
+                note="",
+                version=thread.version,
+            )
+            if not taken:
+                transaction.set_rollback(True)
+                return None
+            _join_input(thread, run)
+            Agent.objects.filter(pk=run.agent_id).update(status=Agent.Status.PROCESSING)
+    except IntegrityError:  # one_active_run_per_thread: another worker was faster
+        return None
+    return Run.objects.select_related("thread__agent", "agent", "actor", "thread").get(pk=run.pk)
+
+
+def _join_input(thread: Thread, run: Run) -> None:
+    message = run.input_message
+    if message and message.status == ThreadMessage.Status.QUEUED:
+        join_transcript(thread, message)
+
+
+def fence(run: Run, **fields: Any) -> None:
+    """Updates a run that this worker holds. Raises LeaseLost when it holds it no longer."""
+    held = Run.objects.filter(pk=run.pk, lease_epoch=run.lease_epoch, status=RunStatus.RUNNING)
+    if not held.update(**fields):
+        raise LeaseLost(f"run {run.pk}, epoch {run.lease_epoch}")
+
+
+def finish(
+    run: Run, thread: Thread, *, status: RunStatus, reason: str, code: str = "", message: str = ""
+) -> None:
+    """Ends a run that this worker holds; inside ``change``. Raises LeaseLost when it holds it no longer."""
+    fence(run, **_end(thread, status, reason, code, message))
+    _book(run.agent_id, run.pk, status, message)
+
+
+def finish_unheld(run: Run, thread: Thread, *, status: RunStatus, reason: str, message: str = "") -> bool:
+    """Ends a run that no worker holds: one in the queue, or one whose lease is over. False when it was not so any more."""
+    ended = _unheld(run).update(
+        lease_epoch=F("lease_epoch") + 1, **_end(thread, status, reason, reason, message)
+    )
+    if ended:
+        _book(run.agent_id, run.pk, status, message)
+    return bool(ended)
+
+
+def give_back(run: Run, thread: Thread, *, note: str) -> bool:
+    """Puts a run whose lease is over back at the head of its thread's queue. False when it was not so any more."""
+    return bool(
+        _unheld(run)
+        .filter(status=RunStatus.RUNNING)
+        .update(
+            status=RunStatus.QUEUED,
+            position=Run.Position.HEAD,
+            lease_owner="",
+            lease_epoch=F("lease_epoch") + 1,
+            lease_expires_at=None,
+            note=note,
+            version=thread.version,
+        )
+    )
+
+
+def release(run: Run, thread: Thread, *, note: str) -> None:
+    """A worker that shuts down hands a run that it holds back to the queue. Raises LeaseLost."""
+    fence(
+        run,
+        status=RunStatus.QUEUED,
+        position=Run.Position.HEAD,
+        lease_owner="",
+        lease_epoch=F("lease_epoch") + 1,
+        lease_expires_at=None,
+        # A shutdown is no fault of the run: it does not use up one of its attempts.
+        attempt=F("attempt") - 1,
+        note=note,
+        version=thread.version,
+    )
+
+
+def _unheld(run: Run) -> models.QuerySet[Run]:
+    return Run.objects.filter(pk=run.pk, lease_epoch=run.lease_epoch).filter(
+        Q(status=RunStatus.QUEUED) | Q(status=RunStatus.RUNNING, lease_expires_at__lt=Now())
+    )
+
+
+def _end(thread: Thread, status: RunStatus, reason: str, code: str, message: str) -> dict[str, Any]:
+    return {
+        "status": status,
+        "reason": reason,
+        "error_code": code if status == RunStatus.FAILED else "",
+        "error_message": message if status == RunStatus.FAILED else "",
+        "finished_at": Now(),
+        "lease_expires_at": None,
+        "note": "",
+        "version": thread.version,
+    }
+
+
+OUTCOME_LETTER = {RunStatus.SUCCEEDED: "s", RunStatus.FAILED: "f", RunStatus.CANCELLED: "c"}
+
+
+def _book(agent_id: int, run_id: int, status: RunStatus, error: str) -> None:
+    """Writes the outcome on the agent's row, where lists read it."""
+    others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run_id)
+    settled = Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE
+    Agent.objects.filter(pk=agent_id).update(
+        pulse=Right(Concat("pulse", Value(OUTCOME_LETTER[status])), PULSE_LENGTH),
+        status=Case(When(Exists(others), then=Value(Agent.Status.PROCESSING)), default=Value(settled)),
+        last_run_at=Now(),
+        last_error=error if status == RunStatus.FAILED else "",
+    )

@@ -1,0 +1,159 @@
+"""A worker process's one event loop, in a background thread: its runs, its model clients, its heartbeat.
+
+Celery's threads hand coroutines to this loop and wait. So one process carries a hundred streams, cancels tools at once,
+and makes nothing anew for each run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Literal, TypeVar
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import close_old_connections
+
+from agents.clients import ModelClients
+from common.bus import ROWS_CHANGED, Publisher, thread_topic
+from engine import ChatModel
+from runs import heartbeat
+from runs.executor import execute
+from runs.models import Run
+from runs.plan import Plan, with_model
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+Why = Literal["stop", "drain", "lease lost"]
+
+
+class Worker:
+    """Lives in one event loop. ``name`` is unique to the process and marks the leases it holds."""
+
+    # The recorder's own threads: a slow commit of one run must not hold up the first token of another.
+    DATABASE_THREADS = 6
+
+    def __init__(self) -> None:
+        self.name = f"{socket.gethostname()[:30]}:{os.getpid()}:{uuid4().hex[:8]}"
+        self.publisher = Publisher()
+        self.draining = False
+        self.clients = ModelClients()
+        self._pool = ThreadPoolExecutor(self.DATABASE_THREADS, thread_name_prefix="recorder")
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._reasons: dict[int, Why] = {}
+        self._background = {asyncio.create_task(heartbeat.beat(self))}
+
+    async def database(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Runs a sync function that uses the ORM in one of the recorder's threads."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(
+            self._pool, partial(_with_fresh_connection, function, *args, **kwargs)
+        )
+
+    def ring(self, thread_id: int) -> None:
+        """The thread's doorbell, in order with its frames."""
+        self.publisher.send(thread_topic(thread_id), ROWS_CHANGED)
+
+    def model_for(self, plan: Plan) -> ChatModel:
+        """The run's model, on the process's client for its provider."""
+        return self.clients.model(plan.choice, plan.base_url, plan.api_key)
+
+    async def complete(self, run: Run, plan: Plan) -> Plan:
+        """The plan with the name of its model: a provider that was never asked is asked for its first. Raises ModelError."""
+        if plan.choice.name:
+            return plan
+        name = await self.clients.first_of(plan.choice.provider, plan.base_url, plan.api_key, plan.limits)
+        return await self.database(with_model, run, plan, name)
+
+    # Runs under way
+
+    async def guard(self, run: Run, work: Coroutine[Any, Any, None]) -> None:
+        """Performs a claimed run so that it can be cancelled on its own."""
+        task = self._tasks[run.pk] = asyncio.create_task(work)
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            await asyncio.wait([task])
+            raise
+        finally:
+            self._tasks.pop(run.pk, None)
+            self._reasons.pop(run.pk, None)
+
+    def held(self) -> list[int]:
+        """The runs this process is working on."""
+        return list(self._tasks)
+
+    def cancel(self, run_id: int, why: Why) -> None:
+        """Ends a run's task once; its model's connection and its tools are closed with it."""
+        task = self._tasks.get(run_id)
+        if task and run_id not in self._reasons:
+            self._reasons[run_id] = why
+            task.cancel()
+
+    def abandon(self, run_id: int) -> None:
+        """Another worker holds the run now: drop it and write nothing more."""
+        self.cancel(run_id, "lease lost")
+
+    def why_cancelled(self, run_id: int) -> Why:
+        return self._reasons.get(run_id, "drain")
+
+    def spawn(self, run_id: int) -> None:
+        """Executes a run that no hint brought here."""
+        task = asyncio.create_task(execute(self, run_id))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+
+    async def drain(self, grace: float) -> None:
+        """Takes nothing new; gives what is under way ``grace`` seconds to end, then hands it over."""
+        self.draining = True
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=grace)
+        for run_id in self.held():
+            self.cancel(run_id, "drain")
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=10)
+
+
+def _with_fresh_connection(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    close_old_connections()
+    return function(*args, **kwargs)
+
+
+_lock = threading.Lock()
+_loop: asyncio.AbstractEventLoop | None = None
+_worker: Worker | None = None
+
+
+def start() -> Worker:
+    """The process's worker, with its loop running; made at the first call."""
+    global _loop, _worker
+    with _lock:
+        if _worker is None:
+            _loop = asyncio.new_event_loop()
+            threading.Thread(target=_loop.run_forever, name="engine", daemon=True).start()
+            _worker = asyncio.run_coroutine_threadsafe(_make(), _loop).result()
+            log.info("Worker %s is ready", _worker.name)
+        return _worker
+
+
+async def _make() -> Worker:
+    return Worker()
+
+
+def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Runs ``coroutine`` in the worker's loop and waits for it, from any other thread."""
+    start()
+    assert _loop is not None
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop).result()
+
+
+def stop_soon() -> None:
+    """The process was told to end: drains, within the grace that the settings give. Does not wait."""
+    if _worker is not None and _loop is not None:
+        asyncio.run_coroutine_threadsafe(_worker.drain(settings.DRAIN_SECONDS), _loop)

@@ -1,0 +1,214 @@
+"""The hub of a web process: fans what happens in a thread out to everybody here who watches it.
+
+Rows are read once, however many watch, and the text of a message being written is kept once. A watcher is told with
+plain calls in the event loop; it must not block and keeps its own, bounded outbox.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Protocol
+
+from channels.db import database_sync_to_async
+from django.db import DatabaseError
+
+from common.bus import ROWS_CHANGED, Subscriber, thread_topic
+from threads.models import Thread, ThreadMessage
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+
+
+@dataclass
+class LiveMessage:
+    """A message being written: its text so far, in code points. It only ever grows."""
+
+    message_id: int
+    run_id: int
+    text: str = ""
+    memo: dict[Any, Any] = field(default_factory=dict)
+    """What watchers of a kind share: frames encoded once, HTML rendered once."""
+
+    def extend(self, offset: int, tail: str) -> bool:
+        """Takes text that begins at ``offset``. False when there is a hole before it."""
+        if offset > len(self.text):
+            return False
+        if offset + len(tail) > len(self.text):
+            self.text = self.text[:offset] + tail
+        return True
+
+
+@dataclass(frozen=True)
+class Changes:
+    """The rows of a thread that changed after one version, up to ``version``. Runs come with their steps."""
+
+    thread: Thread
+    version: int
+    messages: list[ThreadMessage]
+    runs: list[Any]
+    memo: dict[Any, Any] = field(default_factory=dict)
+
+
+class Watcher(Protocol):
+    """Somebody's open socket or stream on a thread."""
+
+    def rows_changed(self, changes: Changes) -> None: ...
+
+    def text_grew(self, live: LiveMessage) -> None: ...
+
+    def thread_gone(self) -> None: ...
+
+
+def read_changes(thread_id: int, after: int) -> Changes | None:
+    """The rows newer than version ``after``, in one consistent read of the version first. None: the thread is gone."""
+    thread = Thread.objects.select_related("agent").filter(pk=thread_id).first()
+    if thread is None:
+        return None
+    messages = thread.messages.filter(version__gt=after).select_related("author").order_by("seq", "id")
+    runs = thread.runs.filter(version__gt=after).prefetch_related("steps").order_by("id")  # type: ignore[attr-defined]
+    return Changes(thread, thread.version, list(messages), list(runs))
+
+
+_read_changes = database_sync_to_async(read_changes, thread_sensitive=False)
+
+
+class Room:
+    """The watchers of one thread in this process."""
+
+    def __init__(self, thread_id: int) -> None:
+        self.thread_id = thread_id
+        self.version = -1
+        self.watchers: set[Watcher] = set()
+        self.live: dict[int, LiveMessage] = {}
+        self._again = False
+        self._reading: asyncio.Task[None] | None = None
+
+    def begin(self, changes: Changes) -> None:
+        """The first watcher has read the rows: the room goes on from there, not from the beginning of the thread."""
+        if self.version < 0:
+            self.version = changes.version
+            self._keep_live(changes)
+            if self._again:
+                self.rows_may_have_changed()
+
+    def rows_may_have_changed(self) -> None:
+        """Reads the rows, soon and once: a doorbell that rings while they are read makes them be read again."""
+        self._again = True
+        if self.version >= 0 and (self._reading is None or self._reading.done()):
+            self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        while self._again and self.watchers:
+            self._again = False
+            try:
+                changes = await _read_changes(self.thread_id, self.version)
+            except DatabaseError:
+                log.warning("Thread %s could not be read; trying again", self.thread_id, exc_info=True)
+                await asyncio.sleep(POLL_SECONDS)
+                self._again = True
+                continue
+            if changes is None:
+                for watcher in list(self.watchers):
+                    watcher.thread_gone()
+                return
+            self.take(changes)
+
+    def take(self, changes: Changes) -> None:
+        """Hands rows to the watchers; what is being written is known from here on."""
+        if changes.version < self.version:
+            return
+        self.version = changes.version
+        self._keep_live(changes)
+        for watcher in list(self.watchers):
+            watcher.rows_changed(changes)
+
+    def _keep_live(self, changes: Changes) -> None:
+        for message in changes.messages:
+            if message.status == ThreadMessage.Status.STREAMING:
+                live = self.live.setdefault(message.pk, LiveMessage(message.pk, message.run_id or 0))
+                live.extend(0, message.content)
+            else:
+                self.live.pop(message.pk, None)
+
+    def take_frame(self, payload: bytes) -> None:
+        """A frame from the bus: the doorbell, or the tail of a message being written."""
+        if payload == ROWS_CHANGED:
+            self.rows_may_have_changed()
+            return
+        frame = json.loads(payload)
+        live = self.live.get(frame["m"])
+        if live is None or not live.extend(frame["o"], frame["x"]):
+            # Its row, or the text before this tail, has not been read yet.
+            self.rows_may_have_changed()
+            return
+        for watcher in list(self.watchers):
+            watcher.text_grew(live)
+
+
+class Hub:
+    """All rooms of one process and event loop, on one connection to the bus."""
+
+    def __init__(self) -> None:
+        self._rooms: dict[int, Room] = {}
+        self._by_topic: dict[str, Room] = {}
+        self._bus = Subscriber(self._on_message, self._on_restored)
+        self._poller = asyncio.create_task(self._poll_while_down())
+
+    async def join(self, thread_id: int, watcher: Watcher) -> Room:
+        """From now on the watcher is told. It reads the rows after this, and drops what is older than they are."""
+        room = self._rooms.get(thread_id)
+        if room is None:
+            room = self._rooms[thread_id] = self._by_topic[thread_topic(thread_id)] = Room(thread_id)
+        room.watchers.add(watcher)
+        await self._bus.subscribe(thread_topic(thread_id))
+        return room
+
+    async def leave(self, thread_id: int, watcher: Watcher) -> None:
+        """The watcher is told no more; the last one out turns off the light."""
+        room = self._rooms.get(thread_id)
+        if room is None:
+            return
+        room.watchers.discard(watcher)
+        if not room.watchers:
+            del self._rooms[thread_id], self._by_topic[thread_topic(thread_id)]
+            await self._bus.unsubscribe(thread_topic(thread_id))
+
+    def _on_message(self, topic: str, payload: bytes) -> None:
+        if room := self._by_topic.get(topic):
+            room.take_frame(payload)
+
+    def _on_restored(self) -> None:
+        for room in self._rooms.values():
+            room.rows_may_have_changed()
+
+    async def _poll_while_down(self) -> None:
+        while True:
+            await asyncio.sleep(POLL_SECONDS)
+            if not self._bus.connected:
+                self._on_restored()
+
+
+@cache
+def _hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
+    return Hub()
+
+
+def hub() -> Hub:
+    """The hub of the running event loop."""
+    return _hub_of(asyncio.get_running_loop())
+
+
+_background: set[asyncio.Task[Any]] = set()
+
+
+def in_background(coroutine: Coroutine[Any, Any, Any]) -> None:
+    """Runs a coroutine that nobody waits for, and keeps it alive until it is done."""
+    task = asyncio.create_task(coroutine)
+    _background.add(task)
+    task.add_done_callback(_background.discard)

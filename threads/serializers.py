@@ -1,0 +1,74 @@
+"""Threads and messages as the JSON API and its socket show them (docs/api.md)."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from threads.models import Thread, ThreadMessage
+
+
+def iso(moment: datetime | None) -> str | None:
+    """ISO 8601 in UTC with Z."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
+
+
+def money(amount: Decimal | None) -> str | None:
+    """US dollars as a decimal string without trailing zeros; None when the price is unknown."""
+    if amount is None:
+        return None
+    text = f"{amount:f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
+
+
+def usage_json(row: Any) -> dict[str, Any] | None:
+    """The tokens on a message, run or step; None before there are any."""
+    if row.input_tokens is None:
+        return None
+    return {
+        "input_tokens": row.input_tokens,
+        "cached_tokens": row.cached_tokens or 0,
+        "output_tokens": row.output_tokens or 0,
+        "estimated": row.usage_estimated,
+    }
+
+
+def thread_json(thread: Thread) -> dict[str, Any]:
+    return {
+        "id": thread.pk,
+        "agent_id": thread.agent_id,
+        "title": thread.title,
+        "active": thread.active,
+        "agent_state": thread.agent_state,
+        "memory_strategy": thread.strategy,
+        "thread_type": thread.thread_type,
+        "version": thread.version,
+        "created_at": iso(thread.created_at),
+        "updated_at": iso(thread.updated_at),
+    }
+
+
+def message_json(message: ThreadMessage) -> dict[str, Any]:
+    return {
+        "id": message.pk,
+        "thread_id": message.thread_id,
+        "seq": message.seq,
+        "parent_id": message.parent_id,
+        "role": message.role,
+        "content": message.content,
+        "tool_calls": message.tool_calls or None,
+        "tool_call_id": message.tool_call_id or None,
+        "name": message.name or None,
+        "status": message.status,
+        "run_id": message.run_id,
+        "source": message.source,
+        "client_message_id": message.client_message_id,
+        "timestamp": iso(message.timestamp),
+        "version": message.version,
+        "usage": usage_json(message),
+        "cost_usd": money(message.cost_usd),
+        "error": {"code": message.error_code, "message": message.error_message}
+        if message.error_code
+        else None,
+    }
