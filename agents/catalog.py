@@ -43,26 +43,18 @@ class ModelChoice:
         cached_price = row.cached_price if row.cached_price is not None else row.input_price
         fresh = usage.input_tokens - usage.cached_tokens
         return (
-            fresh * row.input_price
-            + usage.cached_tokens * cached_price
-            + usage.output_tokens * row.output_price
+            fresh * row.input_price + usage.cached_tokens * cached_price + usage.output_tokens * row.output_price
         ) / MILLION
 
 
 def ensure_built_in_providers() -> None:
     """Makes the rows of the environment's provider and of the local model, and switches them with their settings."""
     if settings.OPENAI_BASE_URL or settings.OPENAI_API_KEY:
-        name = (
-            "OpenAI"
-            if not settings.OPENAI_BASE_URL
-            else settings.OPENAI_BASE_URL.split("//")[-1].split("/")[0]
-        )
+        name = "OpenAI" if not settings.OPENAI_BASE_URL else settings.OPENAI_BASE_URL.split("//")[-1].split("/")[0]
         base_url = settings.OPENAI_BASE_URL or "https://api.openai.com/v1"
         _ensure(Provider.Kind.ENVIRONMENT, name=name, base_url=base_url)
     if settings.LOCAL_MODEL_URL:
-        local = _ensure(
-            Provider.Kind.LOCAL, name="Tiny offline demo model", base_url=settings.LOCAL_MODEL_URL
-        )
+        local = _ensure(Provider.Kind.LOCAL, name="Tiny offline demo model", base_url=settings.LOCAL_MODEL_URL)
         LanguageModel.objects.get_or_create(
             provider=local,
             name=settings.LOCAL_MODEL_NAME,
@@ -105,9 +97,9 @@ def providers_for(workspace_id: int) -> QuerySet[Provider]:
 def models_for(workspace_id: int) -> list[LanguageModel]:
     """Every known model of the workspace's providers, the default provider's first."""
     by_provider: dict[int, list[LanguageModel]] = {}
-    for row in LanguageModel.objects.filter(
-        provider__in=providers_for(workspace_id), enabled=True
-    ).select_related("provider"):
+    for row in LanguageModel.objects.filter(provider__in=providers_for(workspace_id), enabled=True).select_related(
+        "provider"
+    ):
         by_provider.setdefault(row.provider_id, []).append(row)
     return [row for provider in providers_for(workspace_id) for row in by_provider.get(provider.pk, [])]
 
@@ -116,17 +108,13 @@ def choose(agent: Agent, name: str | None = None) -> ModelChoice:
     """The model for an agent, by its name, by ``provider/name``, or the default. Raises ZergError when none is at hand."""
     providers = list(providers_for(agent.workspace_id))
     if not providers:
-        raise ZergError(
-            "no_provider", "No model is connected yet. Add a provider's key under Settings, Models."
-        )
+        raise ZergError("no_provider", "No model is connected yet. Add a provider's key under Settings, Models.")
     wanted = agent.model if name is None else name
     if not wanted:
         return default_choice(providers)
     rows = {
         (row.provider_id, row.name): row
-        for row in LanguageModel.objects.filter(
-            provider__in=providers, name__in=_spellings(wanted, providers)
-        )
+        for row in LanguageModel.objects.filter(provider__in=providers, name__in=_spellings(wanted, providers))
     }
     for provider in providers:
         if row := rows.get((provider.pk, wanted)):

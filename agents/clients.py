@@ -37,17 +37,13 @@ class ModelClients:
 
     async def listed(self, provider: Provider, base_url: str, api_key: str, limits: Limits) -> list[str]:
         """What the provider offers. Raises ModelError."""
-        return await list_models(
-            self.client(provider, base_url, api_key), provider_name=provider.name, limits=limits
-        )
+        return await list_models(self.client(provider, base_url, api_key), provider_name=provider.name, limits=limits)
 
     async def first_of(self, provider: Provider, base_url: str, api_key: str, limits: Limits) -> str:
         """The first model that a provider offers, for an agent that names none. Raises ModelError."""
         names = await self.listed(provider, base_url, api_key, limits)
         if not names:
-            raise ModelError(
-                "unknown_model", f"{provider.name} lists no models. Name one in the agent's form."
-            )
+            raise ModelError("unknown_model", f"{provider.name} lists no models. Name one in the agent's form.")
         return names[0]
 
     async def close(self) -> None:

@@ -79,9 +79,7 @@ class LanguageModel(models.Model):
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
     name = models.CharField(max_length=200)
-    context_window = models.PositiveIntegerField(
-        default=32_768, help_text="Tokens, input and output together."
-    )
+    context_window = models.PositiveIntegerField(default=32_768, help_text="Tokens, input and output together.")
     max_output_tokens = models.PositiveIntegerField(null=True, blank=True)
     input_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
     cached_price = models.DecimalField(max_digits=12, decimal_places=6, null=True, blank=True)
@@ -118,17 +116,13 @@ class Agent(models.Model):
         ERROR = "error", "Failed"
 
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="agents")
-    created_by = models.ForeignKey(
-        User, null=True, on_delete=models.SET_NULL, related_name="+", editable=False
-    )
+    created_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+", editable=False)
     name = models.CharField(max_length=120)
     description = models.CharField(max_length=300, blank=True, help_text="One line, shown on cards.")
     system_instructions = models.TextField(blank=True, help_text="Who the agent is and how it works.")
     task_instructions = models.TextField(blank=True, help_text="What it does when it runs by itself.")
     model = models.CharField(max_length=200, blank=True, help_text="Empty: the default model.")
-    temperature = models.FloatField(
-        null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(2)]
-    )
+    temperature = models.FloatField(null=True, blank=True, validators=[MinValueValidator(0), MaxValueValidator(2)])
     max_output_tokens = models.PositiveIntegerField(null=True, blank=True, validators=[MinValueValidator(1)])
     max_steps = models.PositiveSmallIntegerField(
         default=20, validators=[MinValueValidator(1), MaxValueValidator(200)],

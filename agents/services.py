@@ -29,9 +29,7 @@ def save_agent(agent: Agent, *, author: User) -> Agent:
     if latest is None or latest.snapshot != snapshot:
         Agent.objects.filter(pk=agent.pk).update(version_number=F("version_number") + 1)
         agent.refresh_from_db(fields=["version_number"])
-        AgentVersion.objects.create(
-            agent=agent, number=agent.version_number, snapshot=snapshot, created_by=author
-        )
+        AgentVersion.objects.create(agent=agent, number=agent.version_number, snapshot=snapshot, created_by=author)
     return agent
 
 

@@ -56,9 +56,7 @@ async def _perform(worker: Worker, run: Run) -> None:
         )
         await _converse(worker, plan, recorder)
     except ZergError as error:
-        await _end(
-            worker, run, recorder, Ending(RunStatus.FAILED, Run.Reason.REFUSED, error.code, error.message)
-        )
+        await _end(worker, run, recorder, Ending(RunStatus.FAILED, Run.Reason.REFUSED, error.code, error.message))
     except ModelError as error:
         await _end(worker, run, recorder, _ending_of(error))
     except asyncio.CancelledError:
@@ -95,9 +93,7 @@ def _fault(run: Run) -> Ending:
 async def _converse(worker: Worker, plan: Plan, recorder: Recorder) -> None:
     model = worker.model_for(plan)
     context = ToolContext(now=lambda: datetime.now(UTC), timezone=plan.timezone)
-    events = engine.run(
-        plan.spec, plan.history, model=model, tools=plan.tools, limits=plan.limits, context=context
-    )
+    events = engine.run(plan.spec, plan.history, model=model, tools=plan.tools, limits=plan.limits, context=context)
     async for event in events:
         await recorder.handle(event)
 

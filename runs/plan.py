@@ -66,21 +66,15 @@ def with_model(run: Run, plan: Plan, name: str) -> Plan:
     Provider.objects.filter(pk=provider.pk, default_model="").update(default_model=name)
     Run.objects.filter(pk=run.pk).update(model=name)
     choice = choose(Agent.objects.get(pk=run.agent_id), name)
-    return replace(
-        plan, choice=choice, spec=replace(plan.spec, model=name, context_window=choice.context_window)
-    )
+    return replace(plan, choice=choice, spec=replace(plan.spec, model=name, context_window=choice.context_window))
 
 
 def _require_rights(run: Run, agent: Agent) -> User:
     """Work that waited has the rights its person has now, not those of the day it was asked for."""
     actor = run.actor
-    may_run = (
-        actor is not None and Agent.objects.for_user(actor).filter(Q(pk=agent.pk), archived_at=None).exists()
-    )
+    may_run = actor is not None and Agent.objects.for_user(actor).filter(Q(pk=agent.pk), archived_at=None).exists()
     if actor is None or not may_run:
-        raise ZergError(
-            "refused", "The person this run acts for may no longer use this agent, so it was not run."
-        )
+        raise ZergError("refused", "The person this run acts for may no longer use this agent, so it was not run.")
     return actor
 
 

@@ -182,9 +182,7 @@ class Recorder:
                 self._on_lease_lost()
                 return
             except DatabaseError:
-                log.warning(
-                    "Run %s: a checkpoint failed; the next one tries again", self.run.pk, exc_info=True
-                )
+                log.warning("Run %s: a checkpoint failed; the next one tries again", self.run.pk, exc_info=True)
                 return
         live.durable = len(text)
         self._sender.send(self._topic, ROWS_CHANGED)

@@ -69,9 +69,7 @@ def begin_summary(run: Run, name: str, messages: int) -> Step:
 def begin_tool(run: Run, call: ToolCall, effect: str) -> Step:
     """A tool is about to be called."""
     with change(run.thread_id, ring=False) as thread:
-        return _begin_step(
-            run, thread, Step.Kind.TOOL, call.name, input=call.arguments, effect=effect, call_id=call.id
-        )
+        return _begin_step(run, thread, Step.Kind.TOOL, call.name, input=call.arguments, effect=effect, call_id=call.id)
 
 
 def _begin_step(run: Run, thread: Thread, kind: Step.Kind, name: str, **fields: str) -> Step:
@@ -89,17 +87,13 @@ def note(run: Run, step: Step, text: str) -> None:
         Step.objects.filter(pk=step.pk).update(tries=F("tries") + 1)
 
 
-def checkpoint(
-    run: Run, message_id: int, content: str, reasoning: str, first_token_at: datetime | None
-) -> None:
+def checkpoint(run: Run, message_id: int, content: str, reasoning: str, first_token_at: datetime | None) -> None:
     """The text so far, made durable."""
     with change(run.thread_id, ring=False) as thread:
         fields = {"first_token_at": first_token_at} if first_token_at and run.first_token_at is None else {}
         # The run's version stays: its clients have nothing new to hear of it.
         states.fence(run, lease_expires_at=states.lease_end(), **fields)
-        ThreadMessage.objects.filter(pk=message_id).update(
-            content=content, reasoning=reasoning, version=thread.version
-        )
+        ThreadMessage.objects.filter(pk=message_id).update(content=content, reasoning=reasoning, version=thread.version)
     run.first_token_at = run.first_token_at or first_token_at
 
 
@@ -178,9 +172,7 @@ def settle_tool(run: Run, step: Step, call: ToolCall, content: str, is_error: bo
     return message
 
 
-def _add_result(
-    thread: Thread, run: Run, call_id: str, name: str, content: str, *, failed: bool
-) -> ThreadMessage:
+def _add_result(thread: Thread, run: Run, call_id: str, name: str, content: str, *, failed: bool) -> ThreadMessage:
     return add_message(
         thread,
         role=ThreadMessage.Role.TOOL,
@@ -203,9 +195,7 @@ def _finish(run: Run, thread: Thread, ending: Ending) -> None:
     is_shown = settle_leftovers(run, thread, ending)
     if ending.status == RunStatus.FAILED and not is_shown:
         show_failure(run, thread, ending)
-    states.finish(
-        run, thread, status=ending.status, reason=ending.reason, code=ending.code, message=ending.message
-    )
+    states.finish(run, thread, status=ending.status, reason=ending.reason, code=ending.code, message=ending.message)
 
 
 def settle_leftovers(run: Run, thread: Thread, ending: Ending, *, answer_calls: bool = True) -> bool:
@@ -220,9 +210,7 @@ def settle_leftovers(run: Run, thread: Thread, ending: Ending, *, answer_calls: 
         error_code=ending.code,
         error_message=ending.message,
     )
-    unsettled = ThreadMessage.objects.filter(
-        thread=thread, run_id=run.pk, status=ThreadMessage.Status.STREAMING
-    )
+    unsettled = ThreadMessage.objects.filter(thread=thread, run_id=run.pk, status=ThreadMessage.Status.STREAMING)
     for message in unsettled:
         _tell(message, ending, thread.version)
     if answer_calls:
@@ -279,9 +267,7 @@ def _book_usage(
     run: Run, thread: Thread, step: Step, usage: Usage, cost: Decimal | None, ending: Ending | None
 ) -> None:
     """Tokens and money of one call, on its step and summed on the run. One unknown price makes the run's unknown."""
-    is_first = (
-        not Step.objects.filter(run=run, finished_at__isnull=False).exclude(kind=Step.Kind.TOOL).exists()
-    )
+    is_first = not Step.objects.filter(run=run, finished_at__isnull=False).exclude(kind=Step.Kind.TOOL).exists()
     total = cost if is_first else (None if cost is None else F("cost_usd") + cost)
     states.fence(
         run,
@@ -310,6 +296,4 @@ def _book_usage(
 def _message_status(ending: Ending | None) -> str:
     if ending is None:
         return ThreadMessage.Status.COMPLETE
-    return (
-        ThreadMessage.Status.STOPPED if ending.status == RunStatus.CANCELLED else ThreadMessage.Status.FAILED
-    )
+    return ThreadMessage.Status.STOPPED if ending.status == RunStatus.CANCELLED else ThreadMessage.Status.FAILED

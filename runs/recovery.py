@@ -49,9 +49,7 @@ def _recover(run: Run) -> None:
         if ending is LEFT_BEHIND:
             if states.give_back(run, thread, note="The worker was lost; this is taken up again."):
                 leave_behind(run, thread)
-        elif states.finish_unheld(
-            run, thread, status=ending.status, reason=ending.reason, message=ending.message
-        ):
+        elif states.finish_unheld(run, thread, status=ending.status, reason=ending.reason, message=ending.message):
             if not settle_leftovers(run, thread, ending) and ending.status == RunStatus.FAILED:
                 show_failure(run, thread, ending)
 
@@ -66,9 +64,7 @@ def _verdict(run: Run) -> Ending:
 
 def is_unsafe_underway(run: Run) -> bool:
     """True when a tool that changes things was called and did not answer."""
-    return Step.objects.filter(
-        run=run, kind=Step.Kind.TOOL, status=Step.Status.STARTED, effect="unsafe"
-    ).exists()
+    return Step.objects.filter(run=run, kind=Step.Kind.TOOL, status=Step.Status.STARTED, effect="unsafe").exists()
 
 
 def leave_behind(run: Run, thread: Thread) -> None:

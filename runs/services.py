@@ -26,9 +26,7 @@ SOURCE_OF = {
 PEOPLE = {Run.Trigger.CHAT, Run.Trigger.MANUAL, Run.Trigger.API}
 
 
-def start_run(
-    thread: Thread, *, text: str | None, author: User, trigger: Run.Trigger, key: str | None = None
-) -> Run:
+def start_run(thread: Thread, *, text: str | None, author: User, trigger: Run.Trigger, key: str | None = None) -> Run:
     """Stores a message and a queued run for it, in one transaction, and wakes a worker after the commit.
 
     ``text`` None starts a run on the thread as it stands. The same ``key`` again gives the same run; with another text
@@ -109,19 +107,13 @@ def cancel(run: Run) -> Run:
     with change(run.thread_id) as thread:
         current = Run.objects.select_for_update().get(pk=run.pk)
         if current.is_finished:
-            raise ZergError(
-                "already_finished", f"Run {run.pk} has already ended: {current.get_status_display()}."
-            )
+            raise ZergError("already_finished", f"Run {run.pk} has already ended: {current.get_status_display()}.")
         if current.status == RunStatus.QUEUED:
-            states.finish_unheld(
-                current, thread, status=RunStatus.CANCELLED, reason=Run.Reason.STOPPED_BY_USER
-            )
+            states.finish_unheld(current, thread, status=RunStatus.CANCELLED, reason=Run.Reason.STOPPED_BY_USER)
             _withdraw(thread, current)
             transaction.on_commit(lambda: wake_next(thread.pk))
         elif current.cancel_requested_at is None:
-            Run.objects.filter(pk=run.pk).update(
-                cancel_requested_at=Now(), note="Stopping", version=thread.version
-            )
+            Run.objects.filter(pk=run.pk).update(cancel_requested_at=Now(), note="Stopping", version=thread.version)
     return Run.objects.get(pk=run.pk)
 
 
@@ -134,9 +126,7 @@ def _withdraw(thread: Thread, run: Run) -> None:
 
 def wake_next(thread_id: int) -> None:
     """Hints at the thread's next queued run, if one waits."""
-    following = (
-        Run.objects.filter(thread=thread_id, status=RunStatus.QUEUED).order_by("position", "id").first()
-    )
+    following = Run.objects.filter(thread=thread_id, status=RunStatus.QUEUED).order_by("position", "id").first()
     if following:
         wake_worker(following.pk)
 
@@ -148,17 +138,13 @@ def retry(run: Run, *, actor: User) -> Run:
     with change(run.thread_id) as thread:
         message = run.input_message
         if Run.objects.filter(thread=thread, status__in=UNFINISHED).exists():
-            raise ZergError(
-                "conflict", "This thread is being worked on. Retry when that has ended, or stop it."
-            )
+            raise ZergError("conflict", "This thread is being worked on. Retry when that has ended, or stop it.")
         if message and message.seq is not None:
             thread.leaf = message
         again = _new_run(thread, None, actor, Run.Trigger(run.trigger), None)
         again.input_message = message
         again.save(update_fields=["input_message"])
-        if (
-            message and message.seq is None
-        ):  # it was withdrawn from the queue before it was ever part of the thread
+        if message and message.seq is None:  # it was withdrawn from the queue before it was ever part of the thread
             message.status = ThreadMessage.Status.QUEUED
             message.save(update_fields=["status"])
         transaction.on_commit(lambda: wake_worker(again.pk))

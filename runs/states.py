@@ -32,9 +32,7 @@ class LeaseLost(Exception):
 
 def lease_end() -> ExpressionWrapper:
     """The end of a lease taken now, on the database's clock."""
-    return ExpressionWrapper(
-        Now() + timedelta(seconds=settings.LEASE_SECONDS), output_field=models.DateTimeField()
-    )
+    return ExpressionWrapper(Now() + timedelta(seconds=settings.LEASE_SECONDS), output_field=models.DateTimeField())
 
 
 def claim_next(thread_id: int, *, owner: str) -> Run | None:
@@ -81,9 +79,7 @@ def fence(run: Run, **fields: Any) -> None:
         raise LeaseLost(f"run {run.pk}, epoch {run.lease_epoch}")
 
 
-def finish(
-    run: Run, thread: Thread, *, status: RunStatus, reason: str, code: str = "", message: str = ""
-) -> None:
+def finish(run: Run, thread: Thread, *, status: RunStatus, reason: str, code: str = "", message: str = "") -> None:
     """Ends a run that this worker holds; inside ``change``. Raises LeaseLost when it holds it no longer."""
     fence(run, **_end(thread, status, reason, code, message))
     _book(run.agent_id, run.pk, status, message)
@@ -91,9 +87,7 @@ def finish(
 
 def finish_unheld(run: Run, thread: Thread, *, status: RunStatus, reason: str, message: str = "") -> bool:
     """Ends a run that no worker holds: one in the queue, or one whose lease is over. False when it was not so any more."""
-    ended = _unheld(run).update(
-        lease_epoch=F("lease_epoch") + 1, **_end(thread, status, reason, reason, message)
-    )
+    ended = _unheld(run).update(lease_epoch=F("lease_epoch") + 1, **_end(thread, status, reason, reason, message))
     if ended:
         _book(run.agent_id, run.pk, status, message)
     return bool(ended)

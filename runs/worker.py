@@ -52,9 +52,7 @@ class Worker:
     async def database(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Runs a sync function that uses the ORM in one of the recorder's threads."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(
-            self._pool, partial(_with_fresh_connection, function, *args, **kwargs)
-        )
+        return await loop.run_in_executor(self._pool, partial(_with_fresh_connection, function, *args, **kwargs))
 
     def ring(self, thread_id: int) -> None:
         """The thread's doorbell, in order with its frames."""

@@ -105,9 +105,7 @@ class ThreadMessage(models.Model):
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.MESSAGE)
     content = models.TextField(blank=True)
     reasoning = models.TextField(blank=True)
-    html = models.TextField(
-        blank=True, help_text="The rendered, sanitised content; empty until it is settled."
-    )
+    html = models.TextField(blank=True, help_text="The rendered, sanitised content; empty until it is settled.")
     tool_calls = models.JSONField(default=list, blank=True)
     tool_call_id = models.CharField(max_length=200, blank=True)
     name = models.CharField(max_length=200, blank=True)
@@ -116,9 +114,7 @@ class ThreadMessage(models.Model):
     run_id = models.PositiveBigIntegerField(null=True, db_index=True)
     author = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
     client_message_id = models.CharField(max_length=128, null=True)
-    covers_seq = models.PositiveIntegerField(
-        null=True, help_text="A summary stands for the branch up to this seq."
-    )
+    covers_seq = models.PositiveIntegerField(null=True, help_text="A summary stands for the branch up to this seq.")
     error_code = models.CharField(max_length=40, blank=True)
     error_message = models.TextField(blank=True)
     error_detail = models.TextField(blank=True)

@@ -68,7 +68,5 @@ def message_json(message: ThreadMessage) -> dict[str, Any]:
         "version": message.version,
         "usage": usage_json(message),
         "cost_usd": money(message.cost_usd),
-        "error": {"code": message.error_code, "message": message.error_message}
-        if message.error_code
-        else None,
+        "error": {"code": message.error_code, "message": message.error_message} if message.error_code else None,
     }

@@ -55,9 +55,9 @@ def activate(thread: Thread) -> None:
     with transaction.atomic():
         # The agent's row is the lock: two activations at once must not both see the other as inactive.
         Agent.objects.select_for_update().get(pk=thread.agent_id)
-        Thread.objects.filter(agent=thread.agent_id, owner=thread.owner_id, active=True).exclude(
-            pk=thread.pk
-        ).update(active=False)
+        Thread.objects.filter(agent=thread.agent_id, owner=thread.owner_id, active=True).exclude(pk=thread.pk).update(
+            active=False
+        )
         thread.active = True
         thread.save(update_fields=["active"])
 
@@ -72,9 +72,7 @@ def clean_content(text: str) -> str:
     """``text`` as it may be stored. Raises ZergError when it is empty, too long, or holds what no database can keep."""
     text = text.replace("\r\n", "\n")
     if not text.strip():
-        raise ZergError(
-            "empty_message", "Write something first: the message is empty.", {"content": "Empty."}
-        )
+        raise ZergError("empty_message", "Write something first: the message is empty.", {"content": "Empty."})
     try:
         size = len(text.encode())
     except UnicodeEncodeError as error:
@@ -121,9 +119,7 @@ def _place(thread: Thread, message: ThreadMessage) -> None:
         message.parent_id = thread.leaf_id
 
 
-def log_line(
-    thread: Thread, *, role: str, content: str, author: User, key: str | None = None
-) -> ThreadMessage:
+def log_line(thread: Thread, *, role: str, content: str, author: User, key: str | None = None) -> ThreadMessage:
     """Stores a line that a program wrote (role system or assistant), without a run."""
     content = clean_content(content)
     with change(thread.pk) as locked:

@@ -35,13 +35,9 @@ class Schedule(models.Model):
 
     agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="schedules")
     owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="schedules")
-    thread = models.ForeignKey(
-        Thread, null=True, blank=True, on_delete=models.SET_NULL, related_name="schedules"
-    )
+    thread = models.ForeignKey(Thread, null=True, blank=True, on_delete=models.SET_NULL, related_name="schedules")
     name = models.CharField(max_length=120, blank=True)
-    is_default = models.BooleanField(
-        default=False, editable=False, help_text="The one that agents.schedule shows."
-    )
+    is_default = models.BooleanField(default=False, editable=False, help_text="The one that agents.schedule shows.")
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.CRON)
     expression = models.CharField(max_length=200, help_text="Cron text, seconds, or a time.")
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name, such as Europe/Berlin.")

@@ -35,15 +35,13 @@ def htmx_manners(get_response: Handler) -> Handler:
             response["Cache-Control"] = "no-store"
         is_redirect_to_sign_in = response.status_code == 302 and response["Location"].startswith("/sign-in/")
         if getattr(request, "htmx", False) and is_redirect_to_sign_in:
-            return HttpResponse(
-                status=401, headers={"HX-Trigger": "zerg:signedout", "Cache-Control": "no-store"}
-            )
+            return HttpResponse(status=401, headers={"HX-Trigger": "zerg:signedout", "Cache-Control": "no-store"})
         return response
 
     return middleware
 
 
-class expected_errors:  # noqa: N801 - reads like the function middlewares beside it
+class expected_errors:
     """Turns a ZergError into its answer: JSON for programs, a page for people."""
 
     def __init__(self, get_response: Handler) -> None:
