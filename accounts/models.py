@@ -144,3 +144,17 @@ class SignInLink(models.Model):
 
     def __str__(self) -> str:
         return f"Sign-in link for {self.user}"
+
+
+class SignInTry(models.Model):
+    """A try to sign in with a password. Rows older than the window that is counted are removed by the next try."""
+
+    key = models.CharField(max_length=64, help_text="Digest of the e-mail and the address of the one who tries.")
+    tried_at = models.DateTimeField(auto_now_add=True, db_index=True)
+
+    class Meta:
+        verbose_name_plural = "sign-in tries"
+        indexes = [models.Index(fields=["key", "tried_at"], name="sign_in_tries_by_key")]
+
+    def __str__(self) -> str:
+        return f"Try at {self.tried_at:%Y-%m-%d %H:%M}"
