@@ -1,4 +1,4 @@
-"""The agent form's door to schedules, which live in a layer above this one: that layer registers itself here at start."""
+"""The agent form's door to schedules, which live in a layer above: that layer registers itself here at start."""
 
 from __future__ import annotations
 

@@ -60,14 +60,14 @@ def save_provider(provider: Provider, *, author: User, key: str | None = None) -
     return provider
 
 
-def check_provider(provider: Provider) -> tuple[list[str], str]:
+def check_provider(provider: Provider, *, limits: Limits | None = None) -> tuple[list[str], str]:
     """Asks a provider for its models, and remembers them. Gives ``(names, error)``; the error is a sentence, or empty.
 
     Makes a network call: never inside a transaction. Raises ZergError when the stored key cannot be decrypted.
     """
     base_url, key = provider.endpoint()
     try:
-        names = asyncio.run(_listed(provider, base_url, key))
+        names = asyncio.run(_listed(provider, base_url, key, limits or Limits()))
         error = ""
     except ModelError as refusal:
         names, error = [], refusal.message
@@ -80,10 +80,10 @@ def check_provider(provider: Provider) -> tuple[list[str], str]:
     return names, error
 
 
-async def _listed(provider: Provider, base_url: str, key: str) -> list[str]:
+async def _listed(provider: Provider, base_url: str, key: str, limits: Limits) -> list[str]:
     clients = ModelClients()
     try:
-        return await clients.listed(provider, base_url, key, Limits())
+        return await clients.listed(provider, base_url, key, limits)
     finally:
         await clients.close()
 

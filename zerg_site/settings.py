@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "accounts.middleware.own_timezone",
     "django_htmx.middleware.HtmxMiddleware",
     "zerg_site.middleware.htmx_manners",
     "django.contrib.messages.middleware.MessageMiddleware",
@@ -89,6 +90,9 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
+# The first administrator, made by ``manage setup``; without a password one is generated and shown once.
+ADMIN_EMAIL = env.text("ZERG_ADMIN_EMAIL", "admin@localhost")
+ADMIN_PASSWORD = env.text("ZERG_ADMIN_PASSWORD")
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "sign_in"
