@@ -26,9 +26,7 @@ _NO_CREDIT = re.compile(
     r"|credit balance is too low|billing_(?:hard_limit|not_active)|out of credits|payment required",
     re.IGNORECASE,
 )
-_BAD_KEY = re.compile(
-    r"invalid_api_key|incorrect api key|invalid api key|authentication_error", re.IGNORECASE
-)
+_BAD_KEY = re.compile(r"invalid_api_key|incorrect api key|invalid api key|authentication_error", re.IGNORECASE)
 _RATE = re.compile(r"rate_limit|rate limit|too many requests|resource_exhausted", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model_not_found|not a valid model|unknown model|invalid model name|no such model"

@@ -10,7 +10,8 @@ from collections.abc import Callable
 Number = int | float
 
 MAX_CHARS = 1_000
-MAX_DEPTH = 50
+MAX_DEPTH = 200
+"""Of nesting; a sum of n numbers is nested n deep."""
 MAX_BITS = 4_096
 """Of any whole number on the way: about 1,200 digits."""
 
@@ -32,7 +33,7 @@ def evaluate(expression: str) -> str:
         return str(_value(tree.body, 0))
     except ZeroDivisionError:
         raise ArithmeticProblem("Division by zero.") from None
-    except OverflowError:
+    except (OverflowError, RecursionError):
         raise ArithmeticProblem("The result is too large.") from None
     except (ValueError, TypeError) as error:
         raise ArithmeticProblem(f"That cannot be calculated: {error}.") from None

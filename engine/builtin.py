@@ -24,9 +24,7 @@ def current_time(
     try:
         zone = ZoneInfo(name)
     except (ValueError, KeyError, OSError):
-        raise ToolError(
-            f"There is no time zone {name!r}. Use an IANA name such as Europe/Berlin or UTC."
-        ) from None
+        raise ToolError(f"There is no time zone {name!r}. Use an IANA name such as Europe/Berlin or UTC.") from None
     now = context.now().astimezone(zone)
     return f"{now.isoformat(timespec='seconds')} ({now:%A}, {name})"
 
@@ -35,9 +33,7 @@ def current_time(
 def calculate(
     expression: Annotated[
         str,
-        Field(
-            description="For example 2 * (3 + 4) ** 2 / sqrt(2). Operators + - * / // % **.", max_length=1_000
-        ),
+        Field(description="For example 2 * (3 + 4) ** 2 / sqrt(2). Operators + - * / // % **.", max_length=1_000),
     ],
 ) -> str:
     """The value of an arithmetic expression. Knows pi, e, sqrt, log, log2, log10, exp, sin, cos, tan, abs,

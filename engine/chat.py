@@ -61,9 +61,7 @@ class ChatModel:
     @property
     def failures(self) -> Failures:
         base_url = str(self.client.base_url.copy_with(userinfo=b"", query=None)).rstrip("/")
-        return Failures(
-            provider=self.provider_name, model=self.name, base_url=base_url, key=self.client.api_key
-        )
+        return Failures(provider=self.provider_name, model=self.name, base_url=base_url, key=self.client.api_key)
 
     async def stream(
         self, messages: Sequence[Message], tools: Sequence[Tool], spec: RunSpec, limits: Limits
@@ -133,11 +131,7 @@ class ChatModel:
         if "stream_options" in words and not self._without_stream_options:
             self._without_stream_options = True
             return True
-        if (
-            "max_completion_tokens" in words
-            and "max_tokens" in body
-            and self._completion_tokens_name == "max_tokens"
-        ):
+        if "max_completion_tokens" in words and "max_tokens" in body and self._completion_tokens_name == "max_tokens":
             self._completion_tokens_name = "max_completion_tokens"
             return True
         return False
@@ -277,9 +271,7 @@ class _Reading:
         finish_reason = self.reply.finish_reason or ("tool_calls" if calls else "stop")
         return Reply(message, reasoning, self._usage(message, reasoning, messages, body), finish_reason)
 
-    def _usage(
-        self, message: Message, reasoning: str, messages: Sequence[Message], body: dict[str, Any]
-    ) -> Usage:
+    def _usage(self, message: Message, reasoning: str, messages: Sequence[Message], body: dict[str, Any]) -> Usage:
         usage = self.reply.usage
         if usage is not None and usage.prompt_tokens is not None:
             details = usage.prompt_tokens_details

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -33,13 +34,10 @@ def make_client(
     tls = httpx2.create_ssl_context(trust_env=False)
 
     def open_session() -> aiohttp.ClientSession:
-        if connector_factory is not None:
-            connector = connector_factory()
-        else:
-            # No limit here: how many runs go on at once is decided by the worker.
-            connector = aiohttp.TCPConnector(limit=0, ssl=tls)
+        # No limit here: how many runs go on at once is decided by the worker.
+        connect = connector_factory or partial(aiohttp.TCPConnector, limit=0, ssl=tls)
         return aiohttp.ClientSession(
-            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
+            connector=connect(), cookie_jar=aiohttp.DummyCookieJar(), trust_env=False, auto_decompress=False
         )
 
     async def without_key(request: httpx2.Request) -> None:

@@ -28,8 +28,7 @@ _SENTENCES: dict[ErrorCode, str] = {
     "name and the provider's address, {url}.",
     "too_long": "The conversation is too long for {model} at {who}. Start a new thread, shorten the "
     "message, or set the model's context window to its true size.",
-    "content_refused": "{who} declined to answer with {model} because of its content rules. Rephrase the "
-    "message.",
+    "content_refused": "{who} declined to answer with {model} because of its content rules. Rephrase the message.",
     "bad_request": "{who} did not accept the request for {model}{said} Check the agent's model settings.",
     "provider_error": "{who} had a problem of its own with {model} (HTTP {status}). {again}",
     "stream_error": "{who} broke off the answer of {model} with an error{said} Try again.",
@@ -46,10 +45,7 @@ _SENTENCES: dict[ErrorCode, str] = {
     "timeout_total": "{model} at {who} had not finished its answer after {span} (limit: whole call). Ask "
     "for less at once, or raise the limit.",
 }
-_PAGE = (
-    "{who} answered with a web page instead of the answer of {model}. Check its address, {url}: most end in"
-    " /v1."
-)
+_PAGE = "{who} answered with a web page instead of the answer of {model}. Check its address, {url}: most end in /v1."
 _TLS = (
     "The secure connection to {who} at {url} failed, so {model} was not asked. Check the address and the "
     "server's certificate."
@@ -87,9 +83,7 @@ class Failures:
             return self.make("provider_error", template=_REDIRECT, detail=detail)
         code, retryable = code_of_status(status, body)
         said = self._quoted(parsed(body))
-        return self.make(
-            code, retryable=retryable, wait=retry_after(headers), detail=detail, status=status, said=said
-        )
+        return self.make(code, retryable=retryable, wait=retry_after(headers), detail=detail, status=status, said=said)
 
     def from_stream(self, error: Any) -> ModelError:
         """The error of an error object inside the stream. What is plainly a known refusal keeps that code."""

@@ -100,16 +100,12 @@ class _Run:
                     yield outcome
         yield RunFinished("max_steps")
 
-    async def _tool_round(
-        self, calls: Sequence[ToolCall]
-    ) -> AsyncGenerator[ToolCallStarted | ToolCallFinished, None]:
+    async def _tool_round(self, calls: Sequence[ToolCall]) -> AsyncGenerator[ToolCallStarted | ToolCallFinished, None]:
         async with aclosing(call_tools(calls, self.by_name, self.limits, self.context)) as events:
             async for event in events:
                 if isinstance(event, ToolCallFinished):
                     call = event.call
-                    self.transcript.append(
-                        Message("tool", event.content, tool_call_id=call.id, name=call.name)
-                    )
+                    self.transcript.append(Message("tool", event.content, tool_call_id=call.id, name=call.name))
                 yield event
 
     async def _answer(self) -> AsyncGenerator[Event, None]:
@@ -125,9 +121,7 @@ class _Run:
         """Folds the oldest part of the history until what is left is small enough; a failure ends that for
         this run."""
         for _ in range(MAX_FOLDINGS):
-            folding = (
-                memory.needs_summary(self.spec, self.transcript, self.tools) if self.may_summarise else None
-            )
+            folding = memory.needs_summary(self.spec, self.transcript, self.tools) if self.may_summarise else None
             if folding is None:
                 return
             spec, messages = memory.summary_request(self.spec, folding)
@@ -151,9 +145,7 @@ class _Run:
             self.transcript.append(Message("system", text, is_summary=True, covers=folding.covers))
             yield SummaryWritten(text, folding.covers)
 
-    async def _call(
-        self, purpose: Purpose, spec: RunSpec, messages: Sequence[Message]
-    ) -> AsyncGenerator[Event, None]:
+    async def _call(self, purpose: Purpose, spec: RunSpec, messages: Sequence[Message]) -> AsyncGenerator[Event, None]:
         tools = self.tools if purpose == "answer" else ()
         estimate = messages_tokens(messages) + memory.tools_tokens(spec, tools)
         yield ModelCallStarted(purpose, len(messages), estimate)

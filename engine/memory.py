@@ -12,7 +12,7 @@ import msgspec
 from engine.errors import ModelError
 from engine.request import tool_schema
 from engine.spec import RunSpec
-from engine.tokens import messages_tokens, text_tokens
+from engine.tokens import MESSAGE_OVERHEAD, messages_tokens, text_tokens
 from engine.transcript import Message
 
 if TYPE_CHECKING:
@@ -158,11 +158,15 @@ def _too_long(spec: RunSpec, provider: str, needed: int, there: int) -> ModelErr
 @dataclass(frozen=True, slots=True)
 class Folding:
     """What to put into the next summary: the old one, and the messages that follow it up to `covers` in
-    all."""
+    all.
+
+    `tokens` is how long the new summary may be.
+    """
 
     previous: str
     messages: tuple[Message, ...]
     covers: int
+    tokens: int
 
 
 def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Tool] = ()) -> Folding | None:
@@ -180,11 +184,11 @@ def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Too
     there = budget(spec, tools)
     if sum(block.tokens for block in blocks) + messages_tokens(_system(spec, summary)) <= there * 3 // 4:
         return None
-    keep = _first_kept(blocks, there // 2)
-    folded, used = 0, text_tokens(summary.content) if summary else 0
-    while folded < keep and (folded == 0 or used + blocks[folded].tokens <= there * 3 // 4):
-        used += blocks[folded].tokens
-        folded += 1
+    # A fifth for the summary: it, the kept half and the instructions are to stay below the 75 % that begin this.
+    length = max(there // 5, 64)
+    fixed = messages_tokens(_system(spec, None)) + length + MESSAGE_OVERHEAD
+    keep = _first_kept(blocks, max(min(there // 2, there * 3 // 4 - fixed), 0))
+    folded = _readable(blocks[:keep], there * 3 // 4 - (text_tokens(summary.content) if summary else 0))
     if folded == 0:
         return None
     taken = blocks[:folded]
@@ -192,6 +196,7 @@ def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Too
         previous=summary.content if summary else "",
         messages=tuple(message for block in taken for message in block.messages),
         covers=covered + sum(block.size for block in taken),
+        tokens=length,
     )
 
 
@@ -209,9 +214,22 @@ def _first_kept(blocks: list[Block], room: int) -> int:
     return first
 
 
+def _readable(blocks: Sequence[Block], room: int) -> int:
+    """How many of the blocks to fold in one call of `room` tokens: whole turns, at least one, which is cut to fit."""
+    folded = 0
+    for index, block in enumerate(blocks):
+        room -= block.tokens
+        at_end = index + 1 == len(blocks) or blocks[index + 1].is_user
+        if room < 0 and folded > 0:
+            break
+        if at_end:
+            folded = index + 1
+    return folded
+
+
 def summary_request(spec: RunSpec, folding: Folding) -> tuple[RunSpec, list[Message]]:
     """The call that folds: its spec (no tools, a bounded answer) and its messages."""
-    answer = max(64, min(1024, spec.context_window // 4))
+    answer = folding.tokens
     spec = RunSpec(
         model=spec.model,
         system="",
@@ -235,8 +253,9 @@ def summary_request(spec: RunSpec, folding: Folding) -> tuple[RunSpec, list[Mess
 
 
 def bounded_summary(spec: RunSpec, text: str) -> str:
-    """The summary, cut where a server let the model write more than twice what it was asked for."""
-    return text.strip()[: (spec.max_output_tokens or 1024) * 8]
+    """The summary, cut where a server let the model write more than it was asked for."""
+    allowed = (spec.max_output_tokens or 1024) * 4
+    return text.strip().encode("utf-8", "replace")[:allowed].decode("utf-8", "ignore")
 
 
 def _told(messages: Sequence[Message], chars: int) -> str:

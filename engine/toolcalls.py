@@ -58,15 +58,11 @@ async def _timed_call(
     return ToolCallFinished(call, content, result.is_error, time.monotonic() - started)
 
 
-async def _call(
-    call: ToolCall, tools: Mapping[str, Tool], limits: Limits, context: ToolContext
-) -> ToolResult:
+async def _call(call: ToolCall, tools: Mapping[str, Tool], limits: Limits, context: ToolContext) -> ToolResult:
     tool = tools.get(call.name)
     if tool is None:
         names = ", ".join(tools) or "none"
-        return ToolResult(
-            f"There is no tool {call.name[:100]!r}. The tools there are: {names}.", is_error=True
-        )
+        return ToolResult(f"There is no tool {call.name[:100]!r}. The tools there are: {names}.", is_error=True)
     try:
         async with asyncio.timeout(limits.tool_timeout):
             return await tool.call(call.arguments, context)

@@ -76,9 +76,7 @@ class Tool:
             return ToolResult(str(error), is_error=True)
         except Exception as error:
             log.warning("tool %s failed", self.name, exc_info=True)
-            return ToolResult(
-                f"{self.name} failed: {type(error).__name__}: {str(error)[:500]}", is_error=True
-            )
+            return ToolResult(f"{self.name} failed: {type(error).__name__}: {str(error)[:500]}", is_error=True)
 
     def _complaint(self, error: pydantic.ValidationError) -> str:
         found = [
@@ -101,11 +99,10 @@ def parse_arguments(arguments: str) -> dict[str, Any]:
     """The model's JSON text as a dict. Raises ToolError for anything but one finite, not too large JSON
     object."""
     if len(arguments) > MAX_ARGUMENT_CHARS:
-        raise ToolError(
-            f"The arguments are too large: {len(arguments)} characters, at most {MAX_ARGUMENT_CHARS}."
-        )
+        raise ToolError(f"The arguments are too large: {len(arguments)} characters, at most {MAX_ARGUMENT_CHARS}.")
     try:
         parsed = pydantic_core.from_json(arguments.strip() or "{}", allow_inf_nan=False)
+        json.dumps(parsed, allow_nan=False)  # 1e999 is read as infinity
     except ValueError as error:
         raise ToolError(f"The arguments are not valid JSON ({error}). Send one JSON object.") from None
     if not isinstance(parsed, dict):
@@ -147,9 +144,7 @@ def tool(*, effect: Effect) -> Callable[[Callable[..., Any]], Tool]:
     return make
 
 
-def _arguments_model(
-    function: Callable[..., Any], names: list[str], hints: dict[str, Any]
-) -> type[pydantic.BaseModel]:
+def _arguments_model(function: Callable[..., Any], names: list[str], hints: dict[str, Any]) -> type[pydantic.BaseModel]:
     signature = inspect.signature(function)
     fields: dict[str, Any] = {}
     for number, name in enumerate(names):
@@ -181,9 +176,7 @@ def _tidy(schema: Any) -> Any:
     """Without the titles pydantic adds: they cost tokens and say nothing."""
     if isinstance(schema, dict):
         return {
-            key: {name: _tidy(value) for name, value in item.items()}
-            if key in ("properties", "$defs")
-            else _tidy(item)
+            key: {name: _tidy(value) for name, value in item.items()} if key in ("properties", "$defs") else _tidy(item)
             for key, item in schema.items()
             if key != "title"
         }

@@ -30,9 +30,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--port-file", type=Path, help="where to write the port once it listens")
-    parser.add_argument(
-        "--key", default="", help="the only key accepted; without it every key but bad-key is"
-    )
+    parser.add_argument("--key", default="", help="the only key accepted; without it every key but bad-key is")
     options = parser.parse_args()
     asyncio.run(serve(options.host, options.port, options.port_file, options.key))
 

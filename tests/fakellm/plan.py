@@ -66,10 +66,12 @@ _PARAMETER = re.compile(r"\s*(\w+)=")
 
 
 def find_script(text: str) -> tuple[str, dict[str, str]]:
-    """(name, parameters) of the script in `text`; ('echo', {}) without one."""
+    """(name, parameters) of the script in `text`; ('echo', {}) or ('summary', {}) without one."""
     folding = text.startswith(("Conversation:", "Earlier summary:"))
     found = (_SUMMARY_SCRIPT if folding else _SCRIPT).search(text)
-    return (found[1], read_parameters(found[2])) if found else ("echo", {})
+    if found:
+        return found[1], read_parameters(found[2])
+    return ("summary" if folding else "echo"), {}
 
 
 def without_script(text: str) -> str:

@@ -43,6 +43,11 @@ def echo(asked: Asked, parameters: Parameters) -> Plan:
     return Plan(tokens=words(f"You said: {without_script(asked.text)}"))
 
 
+def summary(asked: Asked, parameters: Parameters) -> Plan:
+    """What a request to fold a conversation gets."""
+    return Plan(tokens=words(f"They exchanged {len(asked.text.splitlines())} lines."))
+
+
 def long(asked: Asked, parameters: Parameters) -> Plan:
     """n tokens `w0 w1 …` at `rate` per second; with stamp=1 each is `w0:<time in ns> `."""
     count = int(parameters.get("n", 100))
@@ -86,9 +91,7 @@ def tools2(asked: Asked, parameters: Parameters) -> Plan:
 def looptools(asked: Asked, parameters: Parameters) -> Plan:
     """Always one more call of `name`."""
     number = len(asked.results) + 1
-    return Plan(
-        calls=[Call(f"call_{number}", parameters.get("name", "current_time"), parameters.get("args", "{}"))]
-    )
+    return Plan(calls=[Call(f"call_{number}", parameters.get("name", "current_time"), parameters.get("args", "{}"))])
 
 
 def slow(asked: Asked, parameters: Parameters) -> Plan:
@@ -129,9 +132,7 @@ def status(asked: Asked, parameters: Parameters) -> Plan:
         return echo(asked, parameters)
     number = int(parameters.get("code", 429))
     message = parameters.get("message", f"This is an error {number}.")
-    plan = failure(
-        number, message, parameters.get("error", "rate_limit_exceeded" if number == 429 else "error")
-    )
+    plan = failure(number, message, parameters.get("error", "rate_limit_exceeded" if number == 429 else "error"))
     if "retry" in parameters:
         plan.headers["Retry-After"] = parameters["retry"]
     if "retrydate" in parameters:
@@ -162,9 +163,7 @@ def server_error(asked: Asked, parameters: Parameters) -> Plan:
 
 
 def too_long(asked: Asked, parameters: Parameters) -> Plan:
-    message = (
-        "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens."
-    )
+    message = "This model's maximum context length is 8192 tokens. However, your messages resulted in 9001 tokens."
     return failure(400, message, "context_length_exceeded")
 
 
@@ -218,6 +217,7 @@ def content_filter(asked: Asked, parameters: Parameters) -> Plan:
 
 SCRIPTS: dict[str, Script] = {
     "echo": echo,
+    "summary": summary,
     "long": long,
     **{name: sample(name) for name in samples.TEXTS},
     "unicode": unicode,

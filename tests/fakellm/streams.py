@@ -96,17 +96,13 @@ async def send_stream(request: web.Request, plan: Plan, record: Record) -> web.S
 
 
 class _Stream:
-    def __init__(
-        self, request: web.Request, response: web.StreamResponse, plan: Plan, record: Record
-    ) -> None:
+    def __init__(self, request: web.Request, response: web.StreamResponse, plan: Plan, record: Record) -> None:
         self.request = request
         self.response = response
         self.plan = plan
         self.record = record
         model = json.dumps(record.body.get("model", ""))
-        head = (
-            f'{{"id":"chatcmpl-{record.number}","object":"chat.completion.chunk","created":0,"model":{model},'
-        )
+        head = f'{{"id":"chatcmpl-{record.number}","object":"chat.completion.chunk","created":0,"model":{model},'
         end = plan.line_end
         comment = f": still here{end}{end}" if plan.comments else ""
         # Built once: a hundred streams are to cost next to nothing.
