@@ -43,7 +43,7 @@ class Credential:
 
 
 def credential_of(scope: dict[str, Any]) -> tuple[Credential, str | None]:
-    """The credential of a handshake, and the subprotocol to answer with. Raises WrongOrigin for a session from elsewhere.
+    """The credential of a handshake, and the subprotocol to answer with. Raises WrongOrigin.
 
     A token comes as ``Authorization: Bearer …``, or as the pair of subprotocols ``bearer, <token>`` from a browser.
     """

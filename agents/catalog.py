@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -36,7 +38,7 @@ class ModelChoice:
         return self.row.supports_tools if self.row else True
 
     def cost(self, usage: Usage) -> Decimal | None:
-        """US dollars for one call, or None when a price is unknown. Cached input is priced as such where a price is set."""
+        """US dollars for one call, or None when a price is unknown. Cached input has its own price where set."""
         row = self.row
         if row is None or row.input_price is None or row.output_price is None:
             return None
@@ -76,13 +78,19 @@ def _ensure(kind: Provider.Kind, *, name: str, base_url: str) -> Provider:
 
 
 def providers_for(workspace_id: int) -> QuerySet[Provider]:
-    """The enabled providers of a workspace, the default first: the environment's, then those people added, then the local model."""
+    """The enabled providers of a workspace, the default first.
+
+    That is the one people prefer (the workspace's own before the installation's), then the environment's, then those
+    people added, then the local model.
+    """
     usable = Q(kind=Provider.Kind.CUSTOM)
     if settings.OPENAI_BASE_URL or settings.OPENAI_API_KEY:
         usable |= Q(kind=Provider.Kind.ENVIRONMENT)
     if settings.LOCAL_MODEL_URL:
         usable |= Q(kind=Provider.Kind.LOCAL)
     rank = Case(
+        When(preferred=True, workspace__isnull=False, then=Value(-2)),
+        When(preferred=True, then=Value(-1)),
         When(kind=Provider.Kind.ENVIRONMENT, then=Value(0)),
         When(kind=Provider.Kind.LOCAL, then=Value(2)),
         default=Value(1),
@@ -105,17 +113,35 @@ def models_for(workspace_id: int) -> list[LanguageModel]:
 
 
 def choose(agent: Agent, name: str | None = None) -> ModelChoice:
-    """The model for an agent, by its name, by ``provider/name``, or the default. Raises ZergError when none is at hand."""
+    """The model for an agent: by name, by ``provider/name``, or the default. Raises ZergError when none is at hand."""
     providers = list(providers_for(agent.workspace_id))
+    wanted = agent.model if name is None else name
+    return _resolve(wanted, providers, _rows_for({wanted}, providers))
+
+
+def choices_of(agents: Iterable[Agent], workspace_id: int) -> dict[int, ModelChoice]:
+    """The choice of each agent of a workspace, by the agent's id; agents that no provider can serve are left out."""
+    agents = list(agents)
+    providers = list(providers_for(workspace_id))
+    rows = _rows_for({agent.model for agent in agents}, providers)
+    default = _default_rows(providers)
+    choices = {}
+    for agent in agents:
+        with suppress(ZergError):
+            choices[agent.pk] = _resolve(agent.model, providers, rows, default)
+    return choices
+
+
+Rows = dict[tuple[int, str], LanguageModel]
+
+
+def _resolve(
+    wanted: str, providers: list[Provider], rows: Rows, default: dict[str, LanguageModel] | None = None
+) -> ModelChoice:
     if not providers:
         raise ZergError("no_provider", "No model is connected yet. Add a provider's key under Settings, Models.")
-    wanted = agent.model if name is None else name
     if not wanted:
-        return default_choice(providers)
-    rows = {
-        (row.provider_id, row.name): row
-        for row in LanguageModel.objects.filter(provider__in=providers, name__in=_spellings(wanted, providers))
-    }
+        return default_choice(providers, default)
     for provider in providers:
         if row := rows.get((provider.pk, wanted)):
             return ModelChoice(provider, wanted, row)
@@ -123,24 +149,37 @@ def choose(agent: Agent, name: str | None = None) -> ModelChoice:
         bare = wanted.removeprefix(f"{provider.name}/")
         if bare != wanted:
             return ModelChoice(provider, bare, rows.get((provider.pk, bare)))
-    # A name nobody lists: the default provider may know it all the same (an alias, a new release). The local one cannot.
+    # A name nobody lists: the default provider may know it all the same (an alias, a new release); the local not.
     if providers[0].kind == Provider.Kind.LOCAL:
         raise ZergError(
             "unknown_model",
-            f"No connected provider offers the model “{wanted}”. Choose another in the agent's form, or add its provider "
-            "under Settings, Models.",
+            f"No connected provider offers the model “{wanted}”. Choose another in the agent's form, or add its "
+            "provider under Settings, Models.",
         )
     return ModelChoice(providers[0], wanted, None)
 
 
-def _spellings(wanted: str, providers: list[Provider]) -> set[str]:
-    return {wanted} | {wanted.removeprefix(f"{provider.name}/") for provider in providers}
+def _rows_for(names: set[str], providers: list[Provider]) -> Rows:
+    names = names - {""}
+    if not names:
+        return {}
+    spellings = names | {name.removeprefix(f"{provider.name}/") for name in names for provider in providers}
+    found = LanguageModel.objects.filter(provider__in=providers, name__in=spellings)
+    return {(row.provider_id, row.name): row for row in found}
 
 
-def default_choice(providers: list[Provider]) -> ModelChoice:
-    """The default provider's default model; its name is empty when the provider was never asked what it offers."""
+def _default_rows(providers: list[Provider]) -> dict[str, LanguageModel]:
+    found = LanguageModel.objects.filter(provider__in=providers[:1], enabled=True)
+    return {row.name: row for row in found}
+
+
+def default_choice(providers: list[Provider], rows: dict[str, LanguageModel] | None = None) -> ModelChoice:
+    """The default provider's default model; its name is empty when the provider was never asked what it offers.
+
+    ``rows`` are the default provider's models, where the caller has them already.
+    """
     first = providers[0]
-    rows = {row.name: row for row in LanguageModel.objects.filter(provider=first, enabled=True)}
-    operators = settings.DEFAULT_MODEL if first.kind != Provider.Kind.LOCAL else ""
+    rows = _default_rows(providers) if rows is None else rows
+    operators = settings.DEFAULT_MODEL if first.kind == Provider.Kind.ENVIRONMENT else ""
     name = operators or first.default_model or next(iter(rows), "")
     return ModelChoice(first, name, rows.get(name))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
@@ -14,6 +16,21 @@ from common import crypto
 from common.access import OwnedQuerySet
 
 PULSE_LENGTH = 30
+
+
+def valid_base_url(text: str) -> None:
+    """Raises ValidationError unless ``text`` is an http(s) address with a host and nothing that hides in it."""
+    try:
+        parts = urlsplit(text)
+        is_good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good or any(character.isspace() for character in text):
+        raise ValidationError("Enter the whole address, such as https://api.openai.com/v1.")
+    if parts.username or parts.password:
+        raise ValidationError("Leave the key out of the address: it has a field of its own.")
+    if parts.query or parts.fragment:
+        raise ValidationError("Leave out what follows “?” or “#”.")
 
 
 class Provider(models.Model):
@@ -30,7 +47,10 @@ class Provider(models.Model):
     )  # fmt: skip
     kind = models.CharField(max_length=12, choices=Kind, default=Kind.CUSTOM, editable=False)
     name = models.CharField(max_length=80)
-    base_url = models.URLField(max_length=500, help_text="Ends in /v1 for most servers.")
+    # No URLField: it refuses the one-word hosts of container networks (http://ollama:11434/v1).
+    base_url = models.CharField(
+        "address", max_length=500, validators=[valid_base_url], help_text="Ends in /v1 for most servers."
+    )
     key_encrypted = models.TextField(blank=True, editable=False)
     key_hint = models.CharField(max_length=8, blank=True, editable=False)
     private_allowed = models.BooleanField(
@@ -39,6 +59,9 @@ class Provider(models.Model):
     )  # fmt: skip
     default_model = models.CharField(
         max_length=200, blank=True, help_text="For agents that name none. Empty: the first it offers."
+    )
+    preferred = models.BooleanField(
+        default=False, editable=False, help_text="Serves agents that name no model, before all others."
     )
     enabled = models.BooleanField(default=True)
     last_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -50,8 +73,10 @@ class Provider(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
-            models.UniqueConstraint(fields=["kind"], condition=~Q(kind="custom"), name="one_provider_of_each_built_in_kind"),
-        ]  # fmt: skip
+            models.UniqueConstraint(
+                fields=["kind"], condition=~Q(kind="custom"), name="one_provider_of_each_built_in_kind"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -75,7 +100,7 @@ class Provider(models.Model):
 
 
 class LanguageModel(models.Model):
-    """One model of a provider, with what is known about it. Prices are US dollars per million tokens; null is unknown."""
+    """One model of a provider, and what is known of it. Prices: US dollars per million tokens; null is unknown."""
 
     provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
     name = models.CharField(max_length=200)

@@ -1,4 +1,4 @@
-"""The base of every manager: rows are reached through ``for_user`` and in no other way by views, sockets and the API."""
+"""The base of every manager: views, sockets and the API reach rows through ``for_user`` and in no other way."""
 
 from __future__ import annotations
 

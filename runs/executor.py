@@ -1,4 +1,4 @@
-"""Executes a thread's queued runs: claim, plan, run the engine, record, next. Everything here runs in the worker's loop."""
+"""Executes a thread's queued runs, in the worker's loop: claim, plan, run the engine, record, next."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def _fault(run: Run) -> Ending:
         RunStatus.FAILED,
         Run.Reason.INTERNAL_ERROR,
         "internal_error",
-        f"Something broke inside Zerg while it worked on this. Retry; if it happens again, report reference {reference}.",
+        f"Something broke inside Zerg while it worked on this. Retry; if it happens again, report {reference}.",
     )
 
 

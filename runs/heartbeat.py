@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import DatabaseError
 
+from common import alive
 from runs import recovery, states
 from runs.models import Run, RunStatus
 
@@ -35,6 +36,7 @@ async def beat(worker: Worker) -> None:
                 renew_at = now + settings.LEASE_SECONDS / 3
             if now >= sweep_at and not worker.draining:
                 sweep_at = now + SWEEP_SECONDS
+                await worker.database(alive.mark, "worker")
                 await _sweep(worker)
         except DatabaseError:
             log.warning("The database did not answer the heartbeat; trying again", exc_info=True)

@@ -1,4 +1,4 @@
-"""The hint that wakes a worker. It carries a run's id; the row is the truth, and the sweep finds rows whose hint was lost."""
+"""The hint that wakes a worker: a run's id. The row is the truth; the sweep finds rows whose hint was lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything a run needs, read from the rows before the first call: the agent as it is now, its model, the transcript."""
+"""What a run needs, read from the rows before its first call: the agent as it is now, its model, the transcript."""
 
 from __future__ import annotations
 

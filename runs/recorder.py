@@ -50,7 +50,7 @@ Database = Callable[..., Awaitable[Any]]
 
 
 class Recorder:
-    """Takes the events of one run. ``spoken`` are the rows behind the history, so that a summary can say what it covers.
+    """Takes the events of one run. ``spoken`` are the rows behind the history: a summary says which it covers.
 
     ``on_lease_lost`` is called when a checkpoint finds that another worker holds the run.
     """
@@ -163,7 +163,7 @@ class Recorder:
         return live.message.seq or 0
 
     async def _write(self, function: Callable[..., T], *args: Any) -> T:
-        """One transaction, then the doorbell. One at a time: a checkpoint under way ends before its message is settled."""
+        """One transaction at a time, then the doorbell: a checkpoint ends before its message is settled."""
         async with self._writing:
             result: T = await self._database(function, self.run, *args)
         self._sender.send(self._topic, ROWS_CHANGED)

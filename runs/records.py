@@ -1,4 +1,4 @@
-"""The rows that a run produces. Each function is one transaction, fenced by the run's lease; only the recorder calls them."""
+"""The rows that a run produces. Each function is one transaction, fenced by the run's lease."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ GIVEN_UP = Ending(
     RunStatus.FAILED,
     Run.Reason.WORKER_LOST,
     "gave_up",
-    "Interrupted three times: the worker stopped each time it worked on this. Retry when the cause is found; the logs say more.",
+    "Interrupted three times: the worker stopped each time it worked on this. The logs say more. Then retry.",
 )
 MAY_HAVE_HAPPENED = Ending(
     RunStatus.FAILED,
@@ -49,8 +49,10 @@ def _recover(run: Run) -> None:
         if ending is LEFT_BEHIND:
             if states.give_back(run, thread, note="The worker was lost; this is taken up again."):
                 leave_behind(run, thread)
-        elif states.finish_unheld(run, thread, status=ending.status, reason=ending.reason, message=ending.message):
-            if not settle_leftovers(run, thread, ending) and ending.status == RunStatus.FAILED:
+            return
+        if states.finish_unheld(run, thread, status=ending.status, reason=ending.reason, message=ending.message):
+            is_shown = settle_leftovers(run, thread, ending)
+            if ending.status == RunStatus.FAILED and not is_shown:
                 show_failure(run, thread, ending)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from common.serialize import iso, money
 from runs.models import Run, Step
-from threads.serializers import iso, money, usage_json
+from threads.serializers import usage_json
 
 
 def step_json(step: Step) -> dict[str, Any]:

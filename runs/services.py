@@ -92,12 +92,12 @@ def _position(trigger: Run.Trigger, is_busy: bool, content: str | None) -> int:
 def run_agent(
     agent: Agent, *, actor: User, thread: Thread, text: str, trigger: Run.Trigger, key: str | None = None
 ) -> Run:
-    """Runs an agent by itself in ``thread``: with ``text``, else its task instructions. Raises ZergError when both are empty."""
+    """Runs an agent by itself: with ``text``, else its task instructions. Raises ZergError when both are empty."""
     prompt = text.strip() or agent.task_instructions.strip()
     if not prompt:
         raise ZergError(
             "nothing_to_do",
-            f"{agent.name} has no task instructions, so there is nothing to run. Write them in its form, or send a message.",
+            f"{agent.name} has no task instructions, so there is nothing to run. Write some, or send a message.",
         )
     return start_run(thread, text=prompt, author=actor, trigger=trigger, key=key)
 
@@ -119,6 +119,8 @@ def cancel(run: Run) -> Run:
 
 def _withdraw(thread: Thread, run: Run) -> None:
     """A message that never joined the transcript is withdrawn with its run."""
+    if run.input_message_id is None:
+        return
     ThreadMessage.objects.filter(pk=run.input_message_id, status=ThreadMessage.Status.QUEUED).update(
         status=ThreadMessage.Status.STOPPED, version=thread.version
     )
@@ -132,7 +134,7 @@ def wake_next(thread_id: int) -> None:
 
 
 def retry(run: Run, *, actor: User) -> Run:
-    """Answers the same message again; the new answer becomes a sibling of the old one. Only a finished run can be retried."""
+    """Answers the same message again; the new answer becomes a sibling of the old one, and both stay."""
     if not run.is_finished:
         raise ZergError("conflict", f"Run {run.pk} has not ended yet. Stop it first.")
     with change(run.thread_id) as thread:

@@ -30,7 +30,7 @@ class LeaseLost(Exception):
     """This worker no longer holds the run: another one does, or it has ended. Whatever it would write is void."""
 
 
-def lease_end() -> ExpressionWrapper:
+def lease_end() -> ExpressionWrapper[Any]:
     """The end of a lease taken now, on the database's clock."""
     return ExpressionWrapper(Now() + timedelta(seconds=settings.LEASE_SECONDS), output_field=models.DateTimeField())
 
@@ -86,7 +86,7 @@ def finish(run: Run, thread: Thread, *, status: RunStatus, reason: str, code: st
 
 
 def finish_unheld(run: Run, thread: Thread, *, status: RunStatus, reason: str, message: str = "") -> bool:
-    """Ends a run that no worker holds: one in the queue, or one whose lease is over. False when it was not so any more."""
+    """Ends a run in the queue, or one whose lease is over. False when it was not so any more."""
     ended = _unheld(run).update(lease_epoch=F("lease_epoch") + 1, **_end(thread, status, reason, reason, message))
     if ended:
         _book(run.agent_id, run.pk, status, message)

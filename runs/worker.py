@@ -63,7 +63,7 @@ class Worker:
         return self.clients.model(plan.choice, plan.base_url, plan.api_key)
 
     async def complete(self, run: Run, plan: Plan) -> Plan:
-        """The plan with the name of its model: a provider that was never asked is asked for its first. Raises ModelError."""
+        """The plan with its model's name: a provider never asked is asked for its first. Raises ModelError."""
         if plan.choice.name:
             return plan
         name = await self.clients.first_of(plan.choice.provider, plan.base_url, plan.api_key, plan.limits)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
 from channels.db import database_sync_to_async
 from django.db import DatabaseError
+from django.db.models import F, Q
 
 from common.bus import ROWS_CHANGED, Subscriber, thread_topic
 from threads.models import Thread, ThreadMessage
@@ -33,7 +33,10 @@ class LiveMessage:
     run_id: int
     text: str = ""
     memo: dict[Any, Any] = field(default_factory=dict)
-    """What watchers of a kind share: frames encoded once, HTML rendered once."""
+    """What watchers share until the text grows again: frames encoded once, HTML rendered once."""
+    view: Any = None
+    rendered: int = 0
+    """The pages' renderer, and how many code points it was fed."""
 
     def extend(self, offset: int, tail: str) -> bool:
         """Takes text that begins at ``offset``. False when there is a hole before it."""
@@ -41,6 +44,7 @@ class LiveMessage:
             return False
         if offset + len(tail) > len(self.text):
             self.text = self.text[:offset] + tail
+            self.memo.clear()
         return True
 
 
@@ -65,17 +69,28 @@ class Watcher(Protocol):
     def thread_gone(self) -> None: ...
 
 
-def read_changes(thread_id: int, after: int) -> Changes | None:
-    """The rows newer than version ``after``, in one consistent read of the version first. None: the thread is gone."""
+def read_changes(thread_id: int, after: int, limit: int | None = None) -> Changes | None:
+    """The rows newer than version ``after``; only the newest ``limit`` messages, if given. None: the thread is gone.
+
+    The version is read first: a row that changes in between comes once more, and is then nothing new.
+    """
     thread = Thread.objects.select_related("agent").filter(pk=thread_id).first()
     if thread is None:
         return None
-    messages = thread.messages.filter(version__gt=after).select_related("author").order_by("seq", "id")
-    runs = thread.runs.filter(version__gt=after).prefetch_related("steps").order_by("id")  # type: ignore[attr-defined]
-    return Changes(thread, thread.version, list(messages), list(runs))
+    # Messages being written always come: who has just joined knows nothing of them yet.
+    news = Q(version__gt=after) | Q(status=ThreadMessage.Status.STREAMING)
+    rows = thread.messages.filter(news).select_related("author")
+    if limit is None:
+        messages = list(rows.order_by(F("seq").asc(nulls_last=True), "id"))
+    else:
+        messages = list(rows.order_by(F("seq").desc(nulls_first=True), "-id")[:limit])[::-1]
+    runs = thread.runs.filter(version__gt=after).prefetch_related("steps").order_by("id")
+    if after < 0:
+        runs = runs.filter(finished_at=None)
+    return Changes(thread, thread.version, messages, list(runs))
 
 
-_read_changes = database_sync_to_async(read_changes, thread_sensitive=False)
+read_changes_async = database_sync_to_async(read_changes, thread_sensitive=False)
 
 
 class Room:
@@ -107,7 +122,7 @@ class Room:
         while self._again and self.watchers:
             self._again = False
             try:
-                changes = await _read_changes(self.thread_id, self.version)
+                changes = await read_changes_async(self.thread_id, self.version)
             except DatabaseError:
                 log.warning("Thread %s could not be read; trying again", self.thread_id, exc_info=True)
                 await asyncio.sleep(POLL_SECONDS)
@@ -202,13 +217,3 @@ def _hub_of(loop: asyncio.AbstractEventLoop) -> Hub:
 def hub() -> Hub:
     """The hub of the running event loop."""
     return _hub_of(asyncio.get_running_loop())
-
-
-_background: set[asyncio.Task[Any]] = set()
-
-
-def in_background(coroutine: Coroutine[Any, Any, Any]) -> None:
-    """Runs a coroutine that nobody waits for, and keeps it alive until it is done."""
-    task = asyncio.create_task(coroutine)
-    _background.add(task)
-    task.add_done_callback(_background.discard)

@@ -137,8 +137,12 @@ class ThreadMessage(models.Model):
         ]
         indexes = [
             models.Index(fields=["thread", "version"], name="messages_by_version"),
-            models.Index(fields=["thread", "status"], condition=Q(status__in=["queued", "streaming"]), name="messages_unsettled"),
-        ]  # fmt: skip
+            models.Index(
+                fields=["thread", "status"],
+                condition=Q(status__in=["queued", "streaming"]),
+                name="messages_unsettled",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.role} #{self.seq or 'queued'} in thread {self.thread_id}"

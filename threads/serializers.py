@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
+from common.serialize import iso, money
 from threads.models import Thread, ThreadMessage
-
-
-def iso(moment: datetime | None) -> str | None:
-    """ISO 8601 in UTC with Z."""
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z") if moment else None
-
-
-def money(amount: Decimal | None) -> str | None:
-    """US dollars as a decimal string without trailing zeros; None when the price is unknown."""
-    if amount is None:
-        return None
-    text = f"{amount:f}"
-    return (text.rstrip("0").rstrip(".") if "." in text else text) or "0"
 
 
 def usage_json(row: Any) -> dict[str, Any] | None:

@@ -18,7 +18,7 @@ from threads.models import Thread, ThreadMessage
 
 @contextmanager
 def change(thread_id: int, *, ring: bool = True) -> Iterator[Thread]:
-    """One durable change of a thread: locks its row and takes the next version, which the caller stamps on what it touches.
+    """One durable change of a thread: locks its row, takes the next version; the caller stamps it on what it touches.
 
     Rings the thread's doorbell after the commit, unless ``ring`` is False (the recorder rings in its own order).
     """
@@ -84,7 +84,7 @@ def clean_content(text: str) -> str:
     if size > settings.MESSAGE_MAX_BYTES:
         raise ZergError(
             "too_large",
-            f"The message has {size // 1024:,} KiB; at most {settings.MESSAGE_MAX_BYTES // 1024} KiB fit. Send it in parts.",
+            f"The message has {size // 1024:,} KiB, at most {settings.MESSAGE_MAX_BYTES // 1024} fit. Send it in parts.",
             {"content": "Too long."},
         )
     return text
@@ -162,3 +162,13 @@ def update_thread(thread: Thread, **fields: Any) -> Thread:
             locked.active = False
             locked.save(update_fields=["active"])
     return locked
+
+
+def delete_thread(thread: Thread) -> None:
+    """Deletes a thread with all that is in it. Raises ZergError(``conflict``) while it is being worked on."""
+    with transaction.atomic():
+        locked = Thread.objects.select_for_update().get(pk=thread.pk)
+        if locked.runs.filter(finished_at=None).exists():
+            raise ZergError("conflict", "This thread is being worked on. Stop its run first, then delete it.")
+        locked.delete()
+        transaction.on_commit(lambda: bus.ring(thread.pk))

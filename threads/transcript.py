@@ -11,7 +11,7 @@ CHUNK = 200
 
 
 def walk_back(thread_id: int, leaf_id: int | None) -> Iterator[ThreadMessage]:
-    """The rows of a branch from its leaf to its root, read in chunks: a parent's seq is always lower than its child's."""
+    """The rows of a branch from leaf to root, read in chunks: a parent's seq is always lower than its child's."""
     wanted, before = leaf_id, None
     while wanted is not None:
         rows = ThreadMessage.objects.filter(thread_id=thread_id, seq__isnull=False).order_by("-seq")

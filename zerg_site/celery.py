@@ -15,6 +15,7 @@ app.conf.update(
     broker_url=settings.REDIS_URL,
     broker_connection_retry_on_startup=True,
     broker_connection_max_retries=None,
+    # max_retries: a request must not wait for a broker that is down; its hint is lost, and the sweep finds the row.
     broker_transport_options={
         "socket_connect_timeout": 2,
         "socket_keepalive": True,

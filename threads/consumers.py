@@ -1,0 +1,106 @@
+"""The socket of a thread's page. It only watches: everything that a person does goes through plain requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import deque
+from typing import Any
+
+from channels.db import database_sync_to_async
+
+from threads.hub import Changes, LiveMessage
+from threads.page_feed import Place, Update, frames_for, tail_frame
+from threads.sockets import ThreadSocket
+
+
+class PageSocket(ThreadSocket):
+    """Sends the page what it lacks.
+
+    The page says first what it has: ``{"op": "sub", "v": version, "leaf": row, "have": {message: blocks}}``.
+    """
+
+    async def begin(self) -> None:
+        self._place: Place | None = None
+        self._changes: deque[Changes] = deque()
+        self._lengths: dict[int, int] = {}
+        self._news = asyncio.Event()
+
+    def show(self, changes: Changes) -> None:
+        self._changes.append(changes)
+        self._news.set()
+
+    def grow(self, live: LiveMessage) -> None:
+        self._news.set()
+
+    async def handle(self, frame: dict[str, Any]) -> None:
+        match frame.get("op"):
+            case "sub" if self._place is None:
+                await self._subscribe(frame)
+            case "sync" if self._place is not None:
+                message_id = _whole(frame.get("m"))
+                self._place.blocks[message_id] = _whole(frame.get("have"))
+                self._lengths.pop(message_id, None)
+                self._news.set()
+            case "ping":
+                self.put_json(t="pong")
+
+    async def _subscribe(self, frame: dict[str, Any]) -> None:
+        have = frame.get("have")
+        blocks = {_whole(message): _whole(count) for message, count in have.items()} if isinstance(have, dict) else {}
+        version = _whole(frame.get("v"))
+        self._place = Place(version, _whole(frame.get("leaf")) or None, blocks)
+        changes = await self.catch_up(version)
+        if changes is None:
+            return
+        self._changes.append(changes)
+        self.caught_up()
+        self._tasks.append(asyncio.create_task(self._follow()))
+        self._news.set()
+
+    async def _follow(self) -> None:
+        """Rows first, then text: an article is there before text comes to it."""
+        is_ready = False
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            while self._changes:
+                await self._show_rows(self._changes.popleft())
+            self._show_text()
+            if not is_ready and self._place is not None:
+                is_ready = True
+                self.put_json(t="ready", v=self._place.version)
+
+    async def _show_rows(self, changes: Changes) -> None:
+        assert self._place is not None, "a page subscribes before it is told anything"
+        place = self._place
+        key = ("page", place.version, place.leaf_id, tuple(sorted(place.blocks.items())))
+        # Pages at the same place share one rendering: the first one starts it, all of them await it.
+        rendering: asyncio.Task[Update] | None = changes.memo.get(key)
+        if rendering is None:
+            render = database_sync_to_async(frames_for, thread_sensitive=False)
+            rendering = changes.memo[key] = asyncio.ensure_future(render(changes, place))
+        update = await asyncio.shield(rendering)
+        for frame in update.frames:
+            self.put(frame)
+        self._place = Place(update.place.version, update.place.leaf_id, dict(update.place.blocks))
+
+    def _show_text(self) -> None:
+        """Brings every message being written that the page shows to where its text is."""
+        assert self._place is not None, "a page subscribes before it is told anything"
+        assert self._room is not None, "and it watches a room by then"
+        for message_id, had in self._place.blocks.items():
+            live = self._room.live.get(message_id)
+            if live is None or self._lengths.get(message_id, -1) >= len(live.text):
+                continue
+            frame, now_has = tail_frame(live, had)
+            self.put(frame)
+            self._place.blocks[message_id] = now_has
+            self._lengths[message_id] = len(live.text)
+
+
+def _whole(value: Any) -> int:
+    """A whole number from a client's frame; anything else is 0."""
+    with contextlib.suppress(TypeError, ValueError, OverflowError):
+        return max(0, int(value))
+    return 0

@@ -1,0 +1,201 @@
+"""The frames of a thread's page: HTML made by the very partials that make the page, so that the two cannot differ."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from django.template.loader import render_to_string
+
+from common.markdown import StreamRenderer, join_blocks
+from threads.hub import Changes, LiveMessage
+from threads.models import Thread, ThreadMessage
+from threads.pages import Item, active_run_of, items_of, queue_of, window
+
+Status = ThreadMessage.Status
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far a page has got: its version, the last row of its branch, the blocks it has of unfinished messages."""
+
+    version: int
+    leaf_id: int | None
+    blocks: dict[int, int]
+
+
+@dataclass(frozen=True)
+class Update:
+    """Frames for a page, encoded, and the place it is at with them."""
+
+    frames: list[str]
+    place: Place
+
+
+def frames_for(changes: Changes, place: Place) -> Update:
+    """What a page at ``place`` needs to show ``changes``. Uses the ORM: call it in a thread."""
+    thread = changes.thread
+    fresh = [row for row in changes.messages if row.version > place.version]
+    news = [run for run in changes.runs if run.version > place.version]
+    if not fresh and not news and thread.leaf_id == place.leaf_id:
+        return Update([], Place(max(changes.version, place.version), place.leaf_id, place.blocks))
+    appended = _appended(thread, fresh, place.leaf_id)
+    if appended is None:
+        return _reset(thread, changes.version)
+    return _step(thread, changes, place, fresh, news, appended)
+
+
+def _appended(thread: Thread, fresh: list[ThreadMessage], leaf_id: int | None) -> set[int] | None:
+    """The rows that the branch grew by; None when it is another branch than the page shows."""
+    by_id = {row.pk: row for row in fresh}
+    at, appended = thread.leaf_id, set()
+    while at != leaf_id:
+        if at is None or at not in by_id:
+            return None
+        appended.add(at)
+        at = by_id[at].parent_id
+    return appended
+
+
+def _step(
+    thread: Thread,
+    changes: Changes,
+    place: Place,
+    fresh: list[ThreadMessage],
+    news: list[Any],
+    appended: set[int],
+) -> Update:
+    blocks = dict(place.blocks)
+    frames: list[str] = []
+    for item in items_of(thread, _rows_to_show(thread, fresh), with_text=False):
+        row = item.message
+        if row.status == Status.STREAMING and row.pk in blocks:
+            frames.append(_put_status(thread, item))
+        elif row.pk in blocks:
+            frames += _settle(thread, item, blocks.pop(row.pk))
+        else:
+            frames.append(_put(f"m-{row.pk}", "log", "threads/_message.html", {"item": item, "thread": thread}, row))
+            if row.status == Status.STREAMING:
+                blocks[row.pk] = 0
+    frames += _unsettled_status(thread, news, {row.pk for row in fresh}, blocks)
+    frames += surroundings(thread)
+    frames += [json.dumps({"t": "say", "text": words}) for run in news if (words := _spoken(thread, run))]
+    return Update(frames, Place(max(changes.version, place.version), thread.leaf_id, blocks))
+
+
+def _rows_to_show(thread: Thread, fresh: list[ThreadMessage]) -> list[ThreadMessage]:
+    """The articles that changed, with the tool results that belong to them. Rows beside the branch are left out."""
+    asking = {row.parent_id for row in fresh if row.role == ThreadMessage.Role.TOOL and row.parent_id}
+    known = {row.pk: row for row in fresh}
+    rows = [row for row in fresh if row.seq is not None]
+    missing = list(ThreadMessage.objects.filter(pk__in=[pk for pk in asking if pk not in known]))
+    # A round's second result hangs on the first: climb to the answer that asked for them all.
+    while climbing := [row.parent_id for row in missing if row.role == ThreadMessage.Role.TOOL and row.parent_id]:
+        rows += missing
+        missing = list(ThreadMessage.objects.filter(pk__in=climbing))
+    rows += missing
+    calls = {call["id"] for row in rows for call in row.tool_calls}
+    have = {row.pk for row in rows}
+    if calls:
+        rows += ThreadMessage.objects.filter(thread=thread, tool_call_id__in=calls).exclude(pk__in=have)
+    unique = {row.pk: row for row in rows}
+    return sorted(unique.values(), key=lambda row: row.seq or 0)
+
+
+def _settle(thread: Thread, item: Item, had: int) -> list[str]:
+    """The end of a message that the page watched being written: what is missing, then its status and foot."""
+    row = item.message
+    renderer = StreamRenderer()
+    renderer.feed(row.content)
+    renderer.finish()
+    if join_blocks(renderer.blocks) != item.blocks_html or item.tools:
+        return [_put(f"m-{row.pk}", "log", "threads/_message.html", {"item": item, "thread": thread}, row)]
+    return [
+        json.dumps({"t": "tail", "m": row.pk, "from": had, "b": renderer.blocks[had:], "h": ""}, ensure_ascii=False),
+        _put_status(thread, item),
+        _put(f"m-{row.pk}-f", f"m-{row.pk}", "threads/_foot.html", {"item": item, "thread": thread}),
+    ]
+
+
+def _put_status(thread: Thread, item: Item) -> str:
+    pk = item.message.pk
+    return _put(f"m-{pk}-st", f"m-{pk}", "threads/_status.html", {"item": item, "thread": thread})
+
+
+def _unsettled_status(thread: Thread, news: list[Any], done: set[int], blocks: dict[int, int]) -> list[str]:
+    """A run's news (waiting to try again, stopping) show on the message that it is writing."""
+    ids = {run.pk for run in news}
+    rows = [pk for pk in blocks if pk not in done]
+    messages = ThreadMessage.objects.filter(pk__in=rows, run_id__in=ids) if rows and ids else []
+    return [_put_status(thread, item) for item in items_of(thread, messages, with_text=False)]
+
+
+def surroundings(thread: Thread) -> list[str]:
+    """What stands around the log: the queue, Stop and Send, the state in the header."""
+    context = {"thread": thread, "queue": queue_of(thread), "active_run": active_run_of(thread)}
+    return [
+        _put("queue", "dock", "threads/_queue.html", context),
+        _put("composer-state", "composer", "threads/_composer_state.html", context),
+        _put("thread-state", "thread-head", "threads/_state.html", context),
+    ]
+
+
+def _reset(thread: Thread, version: int) -> Update:
+    """Another branch is being read, or too much happened: the whole window anew."""
+    shown = window(thread)
+    html = render_to_string(
+        "threads/_log.html", {"thread": thread, "items": shown.items, "older_before": shown.older_before}
+    )
+    frame = json.dumps({"t": "reset", "h": html, "v": version}, ensure_ascii=False)
+    return Update([frame, *surroundings(thread)], Place(version, thread.leaf_id, _blocks_in(shown.items)))
+
+
+def _blocks_in(items: list[Item]) -> dict[int, int]:
+    """The blocks that a page holds, right after it was rendered, of the messages being written."""
+    counts = {}
+    for item in items:
+        if item.message.status == Status.STREAMING:
+            renderer = StreamRenderer()
+            renderer.feed(item.message.content)
+            counts[item.message.pk] = len(renderer.blocks)
+    return counts
+
+
+def _put(
+    element_id: str, parent_id: str, template: str, context: dict[str, Any], row: ThreadMessage | None = None
+) -> str:
+    frame = {"t": "put", "id": element_id, "at": parent_id, "h": render_to_string(template, context)}
+    if row is not None and row.client_message_id:
+        frame["c"] = row.client_message_id
+    return json.dumps(frame, ensure_ascii=False)
+
+
+def _spoken(thread: Thread, run: Any) -> str:
+    """What is said aloud to people who do not see the page: only the bounds of a run."""
+    name = thread.agent.name
+    if run.finished_at is None:
+        return f"{name} is working" if run.status == "running" and run.first_token_at is None else ""
+    if run.status == "succeeded":
+        return f"{name} replied"
+    return "Stopped" if run.status == "cancelled" else f"Failed: {run.error_message}"
+
+
+def tail_frame(live: LiveMessage, had: int) -> tuple[str, int]:
+    """The frame that brings a page with ``had`` finished blocks to where the text is, and the blocks it has then.
+
+    The text is rendered once for all pages that watch it here.
+    """
+    renderer = live.view
+    if renderer is None:
+        renderer = live.view = StreamRenderer()
+    fed = live.memo.get("fed", False)
+    if not fed:
+        renderer.feed(live.text[live.rendered :])
+        live.rendered = len(live.text)
+        live.memo["fed"] = True
+    frame = live.memo.get(("page", had))
+    if frame is None:
+        data = {"t": "tail", "m": live.message_id, "from": had, "b": renderer.blocks[had:], "h": renderer.tail}
+        frame = live.memo["page", had] = json.dumps(data, ensure_ascii=False)
+    return frame, len(renderer.blocks)
