@@ -1,0 +1,31 @@
+"""The API: its operations, who may call them, and how it says no."""
+
+from __future__ import annotations
+
+from ninja import NinjaAPI
+from ninja.operation import Operation
+
+from api import agents, models, runs, threads
+from api.errors import add_error_handlers
+from api.parser import StrictParser
+
+
+class ZergAPI(NinjaAPI):
+    """Names each operation by its function."""
+
+    def get_openapi_operation_id(self, operation: Operation) -> str:
+        return operation.view_func.__name__
+
+
+api = ZergAPI(
+    title="Zerg",
+    version="1",
+    description="Agents, their threads, messages, runs and schedules.",
+    urls_namespace="api",
+    openapi_url=None,
+    docs_url=None,
+    parser=StrictParser(),
+)
+add_error_handlers(api)
+for part in (agents, threads, runs, models):
+    api.add_router("", part.router)

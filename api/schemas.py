@@ -1,0 +1,163 @@
+"""What may come in: the bodies and query parameters. Unknown names are ignored, wrong types are refused."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, Strict, StringConstraints
+
+LONGEST_JSON = 64 * 1024
+LONGEST_INSTRUCTIONS = 100_000
+
+Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
+StrictInt = Annotated[int, Strict()]
+StrictBool = Annotated[bool, Strict()]
+StrictFloat = Annotated[float, Strict()]
+Instructions = Annotated[str, Field(max_length=LONGEST_INSTRUCTIONS)]
+Strategy = Literal["buffer", "window", "summary", "none"]
+
+
+def _line(limit: int) -> StringConstraints:
+    return StringConstraints(strip_whitespace=True, max_length=limit)
+
+
+def _small(value: dict[str, Any]) -> dict[str, Any]:
+    if len(json.dumps(value)) > LONGEST_JSON:
+        raise ValueError(f"at most {LONGEST_JSON // 1024} KiB of JSON")
+    return value
+
+
+Free = Annotated[dict[str, Any], AfterValidator(_small)]
+
+
+class Page(BaseModel):
+    """Which part of a list."""
+
+    skip: int = Field(0, ge=0, le=2**53, description="How many to leave out.")
+    limit: int = Field(100, ge=0, le=500, description="How many to give at most.")
+
+
+class AgentFields(BaseModel):
+    """Everything of an agent that can be written. What is left out stays as it is."""
+
+    name: Annotated[str, _line(120)] = ""
+    description: Annotated[str, _line(300)] = Field("", description="One line, shown on cards.")
+    system_instructions: Instructions = Field("", description="Who the agent is and how it works.")
+    task_instructions: Instructions = Field("", description="What it does when it runs by itself.")
+    model: Annotated[str, _line(200)] = Field("", description="A model's name; empty: the default model.")
+    temperature: StrictFloat | None = Field(None, ge=0, le=2)
+    max_output_tokens: StrictInt | None = Field(None, ge=1, le=10_000_000)
+    max_steps: StrictInt = Field(20, ge=1, le=200, description="How often it may call the model in one run.")
+    memory_strategy: Strategy = "buffer"
+    memory_window: StrictInt = Field(20, ge=1, le=10_000, description="Messages, for the strategy “window”.")
+    tools: list[str] = Field([], max_length=200, description="Names of the tools it may use.")
+    config: Free = Field({}, description="Free settings for programs.")
+    schedule: Annotated[str, _line(500)] = Field(
+        "", description="Cron text of your default schedule of the agent, in your time zone; empty removes it."
+    )
+
+
+class NewAgent(AgentFields):
+    """A new agent."""
+
+    name: Annotated[str, _line(120)] = Field(min_length=1)
+
+
+class ThreadFields(BaseModel):
+    """Everything of a thread that can be written. What is left out stays as it is."""
+
+    title: Annotated[str, _line(200)] = ""
+    active: StrictBool = Field(True, description="The agent's active thread is the one that its own messages are in.")
+    agent_state: Free = Field({}, description="Free notes for programs.")
+    memory_strategy: Strategy | Literal[""] = Field("", description="Empty: as the agent says.")
+
+
+class NewThread(ThreadFields):
+    """A new, empty conversation with an agent."""
+
+    agent_id: StrictInt
+
+
+class NewMessage(BaseModel):
+    """A message. One by the user starts a run; one by the system or the assistant is a line for the record."""
+
+    role: Literal["user", "system", "assistant"] = "user"
+    content: str = Field(description="Up to 256 KiB of text, rendered as Markdown.")
+    client_message_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
+        None, description="Your own key: sent again, the same message gives the same answer and is stored once."
+    )
+    stream: StrictBool = Field(
+        False, description="Stream the reply's text, as with “Accept: text/plain”. “Accept: text/event-stream” wins."
+    )
+
+
+class AgentRun(BaseModel):
+    """Runs an agent by itself."""
+
+    input: str | None = Field(None, description="What it should do; by default its task instructions.")
+    thread_id: StrictInt | None = Field(None, description="Where it writes; by default your active thread with it.")
+
+
+RunStatusName = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
+ScheduleKind = Literal["cron", "interval", "once"]
+
+
+class ThreadFilter(Page):
+    """Which threads."""
+
+    agent_id: Id | None = Field(None, description="Only those with this agent.")
+
+
+class MessageFilter(Page):
+    """Which messages."""
+
+    after_version: int | None = Field(
+        None, ge=0, le=2**63 - 1, description="Only what changed since the thread had this version."
+    )
+
+
+class RunFilter(Page):
+    """Which runs."""
+
+    agent_id: Id | None = None
+    thread_id: Id | None = None
+    status: RunStatusName | None = None
+
+
+class ScheduleFilter(Page):
+    """Which schedules."""
+
+    agent_id: Id | None = None
+
+
+class ScheduleFields(BaseModel):
+    """Everything of a schedule that can be written. What is left out stays as it is."""
+
+    name: Annotated[str, _line(120)] = ""
+    kind: ScheduleKind = "cron"
+    expression: Annotated[str, _line(200)] = Field("", description="Cron text, seconds, or a time in ISO 8601.")
+    timezone: Annotated[str, _line(64)] = Field("UTC", description="An IANA name, such as Europe/Berlin.")
+    prompt: Instructions = Field("", description="Empty: the agent's task instructions.")
+    enabled: StrictBool = True
+    thread_mode: Literal["own", "bound", "new"] = "own"
+    thread_id: StrictInt | None = Field(None, description="The thread it writes into, with thread_mode “bound”.")
+    missed_policy: Literal["latest", "none"] = "latest"
+    overlap_policy: Literal["skip", "queue"] = "skip"
+
+
+class NewSchedule(ScheduleFields):
+    """A new schedule of an agent."""
+
+    agent_id: StrictInt
+    expression: Annotated[str, _line(200)] = Field(min_length=1, description="Cron text, seconds, or a time.")
+
+
+class Preview(BaseModel):
+    """A schedule that is not stored: when would it run?"""
+
+    kind: ScheduleKind = "cron"
+    expression: Annotated[str, _line(200)] = Field(min_length=1)
+    timezone: Annotated[str, _line(64)] = "UTC"
+    after: datetime | None = Field(None, description="A time to count from; by default now.")

@@ -1,0 +1,195 @@
+"""What comes out, for the OpenAPI document. The serializers make it; a test holds the two together."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.schemas import RunStatusName, ScheduleKind, Strategy
+
+
+class Shape(BaseModel):
+    """An object that Zerg gives; more fields may be added to it, none will go."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra=lambda schema: schema.pop("additionalProperties", None))
+
+
+class ErrorDetail(Shape):
+    code: str = Field(description="Stable, for programs.")
+    message: str = Field(description="A sentence that a person can act on.")
+    fields: dict[str, str] = Field(description="What is wrong with which input.")
+
+
+class Error(Shape):
+    """The body of every answer that is an error."""
+
+    error: ErrorDetail
+
+
+class Failure(Shape):
+    code: str
+    message: str
+
+
+class Usage(Shape):
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    estimated: bool = Field(description="True where the provider sent no count.")
+
+
+class Agent(Shape):
+    id: int
+    name: str
+    description: str
+    system_instructions: str
+    task_instructions: str
+    model: str = Field(description="Empty: the default model.")
+    temperature: float | None
+    max_output_tokens: int | None
+    max_steps: int
+    memory_strategy: Strategy
+    memory_window: int
+    tools: list[str]
+    schedule: str = Field(description="Cron text of the default schedule; empty: none.")
+    config: dict[str, Any]
+    status: Literal["idle", "processing", "error"]
+    last_run_at: datetime | None
+    next_run_at: datetime | None
+    last_error: str | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Model(Shape):
+    id: int
+    name: str
+    provider_id: int
+    provider: str
+    context_window: int = Field(description="Tokens, input and output together.")
+    max_output_tokens: int | None
+    input_price: str | None = Field(description="US dollars per million tokens; null when unknown.")
+    cached_price: str | None
+    output_price: str | None
+    supports_tools: bool
+
+
+class Thread(Shape):
+    id: int
+    agent_id: int
+    title: str
+    active: bool
+    agent_state: dict[str, Any]
+    memory_strategy: Strategy
+    thread_type: Literal["chat", "schedule", "manual"]
+    version: int = Field(description="Counts durable changes.")
+    created_at: datetime
+    updated_at: datetime
+
+
+class Message(Shape):
+    id: int
+    thread_id: int
+    seq: int | None = Field(description="Its place in the transcript; null while it waits in the queue.")
+    parent_id: int | None
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str
+    tool_calls: list[dict[str, Any]] | None
+    tool_call_id: str | None
+    name: str | None
+    status: Literal["queued", "streaming", "complete", "stopped", "failed"]
+    run_id: int | None
+    source: Literal["user", "agent", "tool", "schedule", "webhook", "api", "system"]
+    client_message_id: str | None
+    timestamp: datetime
+    version: int
+    usage: Usage | None
+    cost_usd: str | None = Field(description="US dollars; null when the price is unknown.")
+    error: Failure | None
+
+
+class SentMessage(Message):
+    """The stored message; its `run_id` is the run that answers it."""
+
+
+class Step(Shape):
+    index: int
+    kind: Literal["model", "summary", "tool"]
+    name: str
+    status: Literal["started", "succeeded", "failed", "cancelled"]
+    message_id: int | None
+    attempt: int
+    tries: int
+    started_at: datetime
+    finished_at: datetime | None
+    usage: Usage | None
+    cost_usd: str | None
+    error: Failure | None
+
+
+class Run(Shape):
+    id: int
+    thread_id: int
+    agent_id: int
+    input_message_id: int | None
+    status: RunStatusName
+    reason: str | None
+    note: str | None = Field(description="What it waits for just now, in words.")
+    trigger: Literal["chat", "manual", "schedule", "webhook", "api", "agent"]
+    attempt: int
+    error: Failure | None
+    queued_at: datetime
+    started_at: datetime | None
+    first_token_at: datetime | None
+    finished_at: datetime | None
+    model: str | None
+    usage: Usage | None
+    cost_usd: str | None
+    version: int
+    steps: list[Step]
+
+
+class StartedRun(Shape):
+    run_id: int
+    thread_id: int
+
+
+class Schedule(Shape):
+    id: int
+    agent_id: int
+    name: str
+    kind: ScheduleKind
+    expression: str
+    timezone: str
+    prompt: str
+    enabled: bool
+    disabled_reason: str | None
+    thread_mode: Literal["own", "bound", "new"]
+    thread_id: int | None
+    missed_policy: Literal["latest", "none"]
+    overlap_policy: Literal["skip", "queue"]
+    is_default: bool = Field(description="True for the one that the agent's `schedule` shows.")
+    next_run_at: datetime | None
+    last_run_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class PreviewResult(Shape):
+    sentence: str = Field(description="When it runs, in words.")
+    kind: ScheduleKind
+    expression: str
+    timezone: str
+    next: list[datetime] = Field(description="The next five times, in UTC.")
+    note: str | None
+
+
+class Occurrence(Shape):
+    id: int
+    scheduled_for: datetime
+    outcome: Literal["ran", "skipped", "missed"]
+    reason: str | None
+    lateness_seconds: float
+    run_id: int | None
