@@ -102,7 +102,7 @@ class Provider(models.Model):
 class LanguageModel(models.Model):
     """One model of a provider, and what is known of it. Prices: US dollars per million tokens; null is unknown."""
 
-    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="models")
+    provider = models.ForeignKey(Provider, on_delete=models.CASCADE, related_name="language_models")
     name = models.CharField(max_length=200)
     context_window = models.PositiveIntegerField(default=32_768, help_text="Tokens, input and output together.")
     max_output_tokens = models.PositiveIntegerField(null=True, blank=True)

@@ -119,6 +119,13 @@ class Run(models.Model):
     def is_finished(self) -> bool:
         return self.status not in UNFINISHED
 
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the first claim to the end; None before that."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
 
 class Step(models.Model):
     """A model call or a tool call. It is committed as started before the call is made, with its result after."""

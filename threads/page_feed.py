@@ -75,7 +75,7 @@ def _step(
         elif row.pk in blocks:
             frames += _settle(thread, item, blocks.pop(row.pk))
         else:
-            frames.append(_put(f"m-{row.pk}", "log", "threads/_message.html", {"item": item, "thread": thread}, row))
+            frames.append(_put(f"m-{row.pk}", "log", "threads/_message.html", item.context(thread), row))
             if row.status == Status.STREAMING:
                 blocks[row.pk] = 0
     frames += _unsettled_status(thread, news, {row.pk for row in fresh}, blocks)
@@ -110,17 +110,17 @@ def _settle(thread: Thread, item: Item, had: int) -> list[str]:
     renderer.feed(row.content)
     renderer.finish()
     if join_blocks(renderer.blocks) != item.blocks_html or item.tools:
-        return [_put(f"m-{row.pk}", "log", "threads/_message.html", {"item": item, "thread": thread}, row)]
+        return [_put(f"m-{row.pk}", "log", "threads/_message.html", item.context(thread), row)]
     return [
         json.dumps({"t": "tail", "m": row.pk, "from": had, "b": renderer.blocks[had:], "h": ""}, ensure_ascii=False),
         _put_status(thread, item),
-        _put(f"m-{row.pk}-f", f"m-{row.pk}", "threads/_foot.html", {"item": item, "thread": thread}),
+        _put(f"m-{row.pk}-f", f"m-{row.pk}", "threads/_foot.html", item.context(thread)),
     ]
 
 
 def _put_status(thread: Thread, item: Item) -> str:
     pk = item.message.pk
-    return _put(f"m-{pk}-st", f"m-{pk}", "threads/_status.html", {"item": item, "thread": thread})
+    return _put(f"m-{pk}-st", f"m-{pk}", "threads/_status.html", item.context(thread))
 
 
 def _unsettled_status(thread: Thread, news: list[Any], done: set[int], blocks: dict[int, int]) -> list[str]:
@@ -136,8 +136,8 @@ def surroundings(thread: Thread) -> list[str]:
     context = {"thread": thread, "queue": queue_of(thread), "active_run": active_run_of(thread)}
     return [
         _put("queue", "dock", "threads/_queue.html", context),
-        _put("composer-state", "composer", "threads/_composer_state.html", context),
-        _put("thread-state", "thread-head", "threads/_state.html", context),
+        _put("t-state", "t-head", "threads/_state.html", context),
+        _put("t-title", "t-head", "threads/_title.html", context),
     ]
 
 

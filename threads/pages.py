@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -18,6 +19,10 @@ WINDOW = 50
 ROWS_AT_MOST = 600
 
 Role, Kind, Status = ThreadMessage.Role, ThreadMessage.Kind, ThreadMessage.Status
+BY_ITSELF: dict[str, str] = {
+    ThreadMessage.Source.SCHEDULE: "scheduled run",
+    ThreadMessage.Source.WEBHOOK: "run by a webhook",
+}
 
 
 @dataclass
@@ -29,6 +34,19 @@ class ToolRow:
     input: str
     output: str
     duration: float | None = None
+
+    @property
+    def words(self) -> str:
+        return {"working": "Using", "done": "Used", "failed": "Failed"}[self.state]
+
+
+@dataclass
+class Divider:
+    """The heading of a run that no human started."""
+
+    label: str
+    run_id: int
+    moment: datetime
 
 
 @dataclass
@@ -49,14 +67,15 @@ class Item:
     run: Any = None
     tools: list[ToolRow] = field(default_factory=list)
     siblings: Siblings | None = None
-    begins_scheduled_run: bool = False
-    is_last_of_run: bool = True
+    divider: Divider | None = None
+    is_last: bool = True
+    """Of its run: the answer that can be asked for again."""
     blocks_html: SafeString = field(default_factory=lambda: SafeString(""))
     tail_html: SafeString = field(default_factory=lambda: SafeString(""))
 
-    @property
-    def words(self) -> int:
-        return len(self.message.content.split())
+    def context(self, thread: Thread) -> dict[str, Any]:
+        """What the partials of an article need."""
+        return {"item": self, "message": self.message, "run": self.run, "thread": thread}
 
 
 @dataclass
@@ -99,8 +118,9 @@ def items_of(thread: Thread, rows: Iterable[ThreadMessage], *, with_text: bool =
         run = runs.get(row.run_id or 0)
         item = Item(row, run, siblings=siblings.get(row.pk))
         item.tools = [_tool_row(call, results.get(call["id"]), run) for call in row.tool_calls]
-        item.begins_scheduled_run = row.source in {ThreadMessage.Source.SCHEDULE, ThreadMessage.Source.WEBHOOK}
-        item.is_last_of_run = last_of_run.get(row.run_id) == row.pk
+        if row.source in BY_ITSELF and row.run_id:
+            item.divider = Divider(BY_ITSELF[row.source], row.run_id, row.timestamp)
+        item.is_last = last_of_run.get(row.run_id) == row.pk
         if with_text or row.status != Status.STREAMING:
             item.blocks_html, item.tail_html = _rendered(row)
         items.append(item)

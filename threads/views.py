@@ -50,7 +50,8 @@ def new_thread(request: PersonRequest, agent_id: int) -> HttpResponse:
 def thread_page(request: PersonRequest, thread_id: int) -> HttpResponse:
     """A thread: its newest messages, the queue, the composer."""
     thread = _thread(request, thread_id)
-    shown = window(thread)
+    before = request.GET.get("before", "")
+    shown = window(thread, before=int(before) if before.isdecimal() and len(before) < 10 else None)
     context = {
         "thread": thread,
         "items": shown.items,
@@ -58,7 +59,6 @@ def thread_page(request: PersonRequest, thread_id: int) -> HttpResponse:
         "queue": queue_of(thread),
         "active_run": active_run_of(thread),
         "version": thread.version,
-        "draft": request.GET.get("draft", "")[:2000],
     }
     return render(request, "threads/page.html", context)
 
@@ -71,9 +71,7 @@ def older(request: PersonRequest, thread_id: int) -> HttpResponse:
     before = request.GET.get("before", "")
     shown = window(thread, before=int(before) if before.isdecimal() and len(before) < 10 else None)
     context = {"thread": thread, "items": shown.items, "older_before": shown.older_before}
-    if request.headers.get("HX-Request") != "true":
-        return render(request, "threads/page_older.html", context)
-    return render(request, "threads/_stretch.html", context)
+    return render(request, "threads/_log.html", context)
 
 
 @signed_in

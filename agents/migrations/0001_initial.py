@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('output_price', models.DecimalField(blank=True, decimal_places=6, max_digits=12, null=True)),
                 ('supports_tools', models.BooleanField(default=True)),
                 ('enabled', models.BooleanField(default=True)),
-                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='models', to='agents.provider')),
+                ('provider', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='language_models', to='agents.provider')),
             ],
             options={
                 'ordering': ['provider_id', 'name'],
