@@ -66,6 +66,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         return self.name or self.email.partition("@")[0]
 
+    def home_workspace(self) -> Workspace:
+        """Where what the person makes goes: the first workspace they are in, made if there is none."""
+        first = self.memberships.select_related("workspace").order_by("id").first()
+        return first.workspace if first else self.give_workspace()
+
     def give_workspace(self) -> Workspace:
         """The person's own workspace, made if there is none."""
         own = self.memberships.filter(role=Membership.Role.OWNER).select_related("workspace").first()

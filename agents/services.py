@@ -40,6 +40,16 @@ def duplicate_agent(agent: Agent, *, author: User) -> Agent:
     return create_agent(workspace=agent.workspace, author=author, **fields)
 
 
+def archive_agent(agent: Agent) -> None:
+    """Puts an agent away: it leaves the lists and starts nothing by itself. Its threads stay readable."""
+    Agent.objects.filter(pk=agent.pk, archived_at=None).update(archived_at=timezone.now(), next_run_at=None)
+
+
+def restore_agent(agent: Agent) -> None:
+    """Brings an archived agent back."""
+    Agent.objects.filter(pk=agent.pk).update(archived_at=None)
+
+
 def save_provider(provider: Provider, *, author: User, key: str | None = None) -> Provider:
     """Saves a provider that a person edits. ``key`` None keeps the one there is.
 
@@ -58,6 +68,20 @@ def save_provider(provider: Provider, *, author: User, key: str | None = None) -
         provider.set_key(key)
     provider.save()
     return provider
+
+
+@transaction.atomic
+def prefer(provider: Provider, model: str) -> None:
+    """Makes ``model`` of ``provider`` what serves agents that name none, for everybody who sees the provider."""
+    Provider.objects.filter(workspace=provider.workspace_id, preferred=True).exclude(pk=provider.pk).update(
+        preferred=False
+    )
+    Provider.objects.filter(pk=provider.pk).update(preferred=True, default_model=model, enabled=True)
+
+
+def may_edit(provider: Provider, person: User) -> bool:
+    """A workspace's provider belongs to its members; one of the whole installation to administrators."""
+    return person.is_staff or provider.workspace_id is not None
 
 
 def check_provider(provider: Provider, *, limits: Limits | None = None) -> tuple[list[str], str]:
