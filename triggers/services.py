@@ -1,0 +1,250 @@
+"""What people do with schedules. ``triggers.firing`` does what the clock does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import OuterRef, Subquery, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone as clock
+
+from accounts.models import User
+from agents.models import Agent
+from agents.schedules import DefaultSchedule
+from common.errors import ZergError
+from runs.models import Run
+from runs.services import run_agent
+from threads.models import Thread
+from threads.services import clean_content, create_thread
+from triggers import timing
+from triggers.models import Schedule
+
+TIMING = ("kind", "expression", "timezone")
+CHANGEABLE = {
+    *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
+}  # fmt: skip
+
+
+@transaction.atomic
+def create_schedule(agent: Agent, *, owner: User, **fields: Any) -> Schedule:
+    """A new schedule of ``owner``; without a ``timezone`` it has the owner's. Raises ZergError(``bad_schedule``)."""
+    _require_known(fields)
+    schedule = Schedule(agent=agent, owner=owner, **{"timezone": owner.timezone, **fields})
+    _clean(schedule)
+    _set_next_time(schedule)
+    schedule.save()
+    tell_agent(agent.pk)
+    return schedule
+
+
+@transaction.atomic
+def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
+    """Changes any of CHANGEABLE. Another timing, or enabling again, counts anew from now; nothing else moves it.
+
+    Raises ZergError(``bad_schedule``), and then nothing has changed.
+    """
+    _require_known(changes)
+    current = _locked(schedule)
+    before, was_enabled, mode = _timing(current), current.enabled, current.thread_mode
+    agents = {current.agent_id}
+    for name, value in changes.items():
+        setattr(current, name, value)
+    agents.add(current.agent_id)
+    if "thread" not in changes and (current.thread_mode != mode or len(agents) > 1):
+        current.thread = None
+    _clean(current)
+    current.is_default = current.is_default and current.kind == Schedule.Kind.CRON and len(agents) == 1
+    if _timing(current) != before or current.enabled != was_enabled:
+        _set_next_time(current)
+    current.save()
+    for agent_id in agents:
+        tell_agent(agent_id)
+    return current
+
+
+def pause(schedule: Schedule) -> Schedule:
+    """Nothing comes due until it is resumed; what would have come due meanwhile is not made up for."""
+    return update_schedule(schedule, enabled=False)
+
+
+def resume(schedule: Schedule) -> Schedule:
+    """Counts on from now. Raises ZergError when its time is over."""
+    return update_schedule(schedule, enabled=True)
+
+
+@transaction.atomic
+def delete_schedule(schedule: Schedule) -> None:
+    """Removes a schedule with its ledger. Its threads and runs stay."""
+    schedule.delete()
+    tell_agent(schedule.agent_id)
+
+
+@transaction.atomic
+def run_now(schedule: Schedule, *, actor: User) -> Run:
+    """Runs it in its thread at once, paused or not, beside its due times, which stay as they are.
+
+    Raises ZergError when there is nothing to say, the agent is archived, or the bound thread is gone.
+    """
+    current = _locked(schedule)
+    if current.agent.archived_at is not None:
+        raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
+    thread = thread_of(current)
+    run = run_agent(current.agent, actor=actor, thread=thread, text=current.prompt, trigger=Run.Trigger.MANUAL)
+    Schedule.objects.filter(pk=current.pk).update(last_run_at=clock.now())
+    return run
+
+
+def preview(kind: str, expression: str, timezone: str, after: datetime | None = None) -> dict[str, Any]:
+    """What a timing means and its next five times: ``{sentence, kind, expression, timezone, next, note}``.
+
+    ``next`` holds ISO times in UTC with ``Z``. Raises ZergError(``bad_schedule``) as saving would.
+    """
+    start = after or clock.now()
+    clean = timing.check(kind, expression, timezone, start)
+    times = timing.next_times(kind, clean, timezone, start, 5)
+    return {
+        "sentence": timing.describe(kind, clean, timezone),
+        "kind": kind,
+        "expression": clean,
+        "timezone": timezone,
+        "next": [time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for time in times],
+        "note": timing.note(kind, clean, timezone, start, times),
+    }
+
+
+def set_default_schedule(agent: Agent, user: User, expression: str, timezone: str) -> None:
+    """Makes ``expression`` the person's default schedule of the agent; empty text removes it. The same again changes
+    nothing: a paused one stays paused. Raises ZergError with the fields ``schedule`` or ``schedule_timezone``.
+    """
+    default = Schedule.objects.filter(agent=agent, owner=user, is_default=True).first()
+    if not expression.strip():
+        if default:
+            delete_schedule(default)
+        return
+    changes = {"expression": expression, "timezone": timezone or user.timezone}
+    try:
+        if default:
+            update_schedule(default, **changes)
+        else:
+            _create_default(agent, user, changes)
+    except ZergError as error:
+        names = {"expression": "schedule", "timezone": "schedule_timezone"}
+        fields = {names.get(name, "schedule"): sentence for name, sentence in error.fields.items()}
+        raise ZergError(error.code, error.message, fields) from error
+
+
+def default_schedule(agent: Agent, user: User) -> DefaultSchedule | None:
+    """The person's default schedule of the agent, or None."""
+    row = Schedule.objects.filter(agent=agent, owner=user, is_default=True).first()
+    return DefaultSchedule(expression=row.expression, timezone=row.timezone) if row else None
+
+
+def _create_default(agent: Agent, user: User, fields: dict[str, str]) -> None:
+    try:
+        with transaction.atomic():
+            schedule = create_schedule(agent, owner=user, **fields)
+            schedule.is_default = True
+            schedule.save(update_fields=["is_default"])
+            tell_agent(agent.pk)
+    except IntegrityError:  # somebody saved the same agent at the same moment: theirs is changed instead
+        update_schedule(Schedule.objects.get(agent=agent, owner=user, is_default=True), **fields)
+
+
+def thread_of(schedule: Schedule) -> Thread:
+    """The thread that the next run writes to, made where there is none. Raises ZergError when a bound one is gone."""
+    if schedule.thread is not None and schedule.thread_mode != Schedule.ThreadMode.NEW:
+        return schedule.thread
+    if schedule.thread_mode == Schedule.ThreadMode.BOUND:
+        raise ZergError("conflict", "The thread it wrote to was deleted. Choose another one.")
+    thread = create_thread(
+        schedule.agent,
+        owner=schedule.owner,
+        title=title_of(schedule),
+        thread_type=Thread.Type.SCHEDULE,
+        title_by_person=True,
+    )
+    if schedule.thread_mode == Schedule.ThreadMode.OWN:
+        schedule.thread = thread
+        Schedule.objects.filter(pk=schedule.pk).update(thread=thread)
+    return thread
+
+
+def title_of(schedule: Schedule) -> str:
+    """What its threads are called: its name, else what it does."""
+    return (schedule.name or f"{schedule.agent}: {timing.describe(*_timing(schedule))}")[:200]
+
+
+def tell_agent(agent_id: int) -> None:
+    """Keeps on the agent's row what lists show: when it runs next, and its default schedule's text."""
+    own = Schedule.objects.filter(agent=OuterRef("pk"))
+    coming = own.filter(enabled=True, next_run_at__isnull=False).order_by("next_run_at")
+    default = own.filter(is_default=True).order_by("-updated_at")
+    Agent.objects.filter(pk=agent_id).update(
+        next_run_at=Subquery(coming.values("next_run_at")[:1]),
+        schedule=Coalesce(Subquery(default.values("expression")[:1]), Value("")),
+    )
+
+
+def _locked(schedule: Schedule) -> Schedule:
+    rows = Schedule.objects.select_related("agent", "owner", "thread")
+    current = rows.select_for_update(of=("self",), no_key=True).filter(pk=schedule.pk).first()
+    if current is None:
+        raise ZergError("not_found", "Schedule not found")
+    return current
+
+
+def _timing(schedule: Schedule) -> tuple[str, str, str]:
+    return schedule.kind, schedule.expression, schedule.timezone
+
+
+def _set_next_time(schedule: Schedule) -> None:
+    now = clock.now()
+    if schedule.enabled:
+        schedule.expression = timing.check(*_timing(schedule), now)
+        schedule.next_run_at = timing.next_times(*_timing(schedule), now, 1)[0]
+        schedule.disabled_reason = ""
+    else:
+        schedule.next_run_at = None
+
+
+def _clean(schedule: Schedule) -> None:
+    """Checks what a person gave and brings it into its stored form."""
+    schedule.expression = timing.normal(*_timing(schedule))
+    try:
+        schedule.clean_fields(exclude=["disabled_reason"])
+    except ValidationError as error:
+        fields = {name: " ".join(messages) for name, messages in error.message_dict.items()}
+        raise ZergError("bad_schedule", next(iter(fields.values())), fields) from error
+    schedule.name = " ".join(schedule.name.split())
+    for name in ("name", "prompt"):
+        if text := getattr(schedule, name).strip():
+            _clean_text(schedule, name, text)
+    if not schedule.agent.workspace.memberships.filter(user=schedule.owner).exists():
+        _refuse("owner", f"{schedule.owner} is no member of the workspace of {schedule.agent}.")
+    is_bound = schedule.thread_mode == Schedule.ThreadMode.BOUND
+    thread = schedule.thread
+    if is_bound and thread is None:
+        _refuse("thread", "Choose the thread that it writes to.")
+    if thread and (thread.owner_id, thread.agent_id) != (schedule.owner_id, schedule.agent_id):
+        _refuse("thread", "It can write only to a thread of its owner with the same agent.")
+    if schedule.thread_mode == Schedule.ThreadMode.NEW:
+        schedule.thread = None
+
+
+def _clean_text(schedule: Schedule, name: str, text: str) -> None:
+    try:
+        setattr(schedule, name, clean_content(text))
+    except ZergError as error:
+        raise ZergError("bad_schedule", error.message, {name: error.message}) from error
+
+
+def _refuse(field: str, sentence: str) -> None:
+    raise ZergError("bad_schedule", sentence, {field: sentence})
+
+
+def _require_known(fields: dict[str, Any]) -> None:
+    if unknown := set(fields) - CHANGEABLE:
+        raise TypeError(f"Schedules have no {', '.join(sorted(unknown))}")
