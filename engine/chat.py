@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ChatModel", "Reply", "make_client"]
 
+MAX_BODY_BYTES = 64 * 1024 * 1024
+"""Of one answer: no model writes that, and a server that does would fill the memory."""
+
 DRAIN_SECONDS = 0.05
 """How long to wait for the end of the body after `[DONE]`, so that the connection can be used again."""
 
@@ -153,6 +156,7 @@ class _Reading:
         self.error: ModelError | None = None
         self._events = SSESplitter()
         self._whole: bytearray | None = None
+        self._size = 0
         self._seen = False
         self._now = asyncio.get_running_loop().time
         self._started = self._now()
@@ -200,6 +204,10 @@ class _Reading:
             elif start == b"<":
                 self.error = self.failures.page_instead(chunk.decode("utf-8", "replace"))
                 return
+        self._size += len(chunk)
+        if self._size > MAX_BODY_BYTES:
+            self.error = self.failures.bad_stream(f"an answer of more than {MAX_BODY_BYTES} bytes")
+            return
         try:
             if self._whole is not None:
                 self._feed_whole(chunk)

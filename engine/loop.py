@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from engine import memory
 from engine.attempts import Answered, call_model
+from engine.blocks import tail_calls
 from engine.chat import ChatModel
 from engine.errors import ModelError
 from engine.events import (
@@ -74,7 +75,7 @@ class _Run:
         self.may_summarise = True
 
     async def events(self) -> AsyncGenerator[Event, None]:
-        tail = memory.tail_calls(self.transcript)
+        tail = tail_calls(self.transcript)
         if tail is not None:
             asking, results = tail
             answered = {result.tool_call_id for result in results}

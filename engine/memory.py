@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from engine.blocks import Block, blocks_of, newest_turn
 from engine.errors import ModelError
 from engine.request import tool_schema
 from engine.spec import RunSpec
@@ -19,27 +20,6 @@ if TYPE_CHECKING:
     from engine.tools import Tool
 
 SUMMARY_HEADING = "Summary of the conversation so far:"
-INTERRUPTED = "No result: this call was interrupted."
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Messages that stay together: one message, or a message with tool calls and all their results, or
-    nothing.
-
-    `size` counts the messages of the history it was made from.
-    """
-
-    messages: tuple[Message, ...]
-    size: int
-
-    @property
-    def is_user(self) -> bool:
-        return bool(self.messages) and self.messages[0].role == "user"
-
-    @property
-    def tokens(self) -> int:
-        return messages_tokens(self.messages)
 
 
 def budget(spec: RunSpec, tools: Sequence[Tool] = ()) -> int:
@@ -55,47 +35,16 @@ def tools_tokens(spec: RunSpec, tools: Sequence[Tool]) -> int:
     return text_tokens(msgspec.json.encode([tool_schema(tool) for tool in tools]).decode())
 
 
-def blocks_of(messages: Sequence[Message]) -> list[Block]:
-    """The history in blocks. A result nobody asked for is left out; a call nobody answered gets a result
-    saying so."""
-    blocks: list[Block] = []
-    position = 0
-    while position < len(messages):
-        first = messages[position]
-        end = position + 1
-        if first.tool_calls:
-            while end < len(messages) and messages[end].role == "tool":
-                end += 1
-            blocks.append(Block(_answered(first, messages[position + 1 : end]), end - position))
-        elif first.role == "tool":
-            blocks.append(Block((), 1))
-        else:
-            blocks.append(Block((first,), 1))
-        position = end
-    return blocks
-
-
-def _answered(asking: Message, results: Sequence[Message]) -> tuple[Message, ...]:
-    by_id = {result.tool_call_id: result for result in results}
-    return (
-        asking,
-        *(
-            by_id.get(call.id) or Message("tool", INTERRUPTED, tool_call_id=call.id, name=call.name)
-            for call in asking.tool_calls
-        ),
-    )
-
-
 def fit(
     spec: RunSpec, history: Sequence[Message], tools: Sequence[Tool] = (), *, provider: str = "its provider"
 ) -> list[Message]:
     """The messages to send. Raises ModelError too_long when not even the newest turn fits."""
     plain = [message for message in history if not message.is_summary]
     summary = latest_summary(history) if spec.memory == "summary" else None
-    covered = min(summary.covers, len(plain)) if summary else 0
+    covered = _covered(plain, summary)
     system = _system(spec, summary)
     blocks = blocks_of(plain[covered:])
-    turn = _newest_turn(blocks)
+    turn = newest_turn(blocks)
     older, newest = blocks[:turn], blocks[turn:]
     there = budget(spec, tools)
     room = there - messages_tokens(system) - sum(block.tokens for block in newest)
@@ -128,20 +77,18 @@ def latest_summary(history: Sequence[Message]) -> Message | None:
     return next((message for message in reversed(history) if message.is_summary), None)
 
 
+def _covered(plain: Sequence[Message], summary: Message | None) -> int:
+    """How many messages the summary stands for; never the newest user message, whatever it claims."""
+    newest = next((index for index in range(len(plain) - 1, -1, -1) if plain[index].role == "user"), 0)
+    return min(summary.covers, newest) if summary else 0
+
+
 def _system(spec: RunSpec, summary: Message | None) -> list[Message]:
     # One system message: the templates of many local models refuse a second.
     parts = [spec.system] if spec.system.strip() else []
     if summary is not None:
         parts.append(f"{SUMMARY_HEADING}\n{summary.content}")
     return [Message("system", "\n\n".join(parts))] if parts else []
-
-
-def _newest_turn(blocks: list[Block]) -> int:
-    """Index of the block with the newest user message; of the last block when there is none."""
-    for index in range(len(blocks) - 1, -1, -1):
-        if blocks[index].is_user:
-            return index
-    return max(len(blocks) - 1, 0)
 
 
 def _too_long(spec: RunSpec, provider: str, needed: int, there: int) -> ModelError:
@@ -179,7 +126,7 @@ def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Too
         return None
     plain = [message for message in history if not message.is_summary]
     summary = latest_summary(history)
-    covered = min(summary.covers, len(plain)) if summary else 0
+    covered = _covered(plain, summary)
     blocks = blocks_of(plain[covered:])
     there = budget(spec, tools)
     if sum(block.tokens for block in blocks) + messages_tokens(_system(spec, summary)) <= there * 3 // 4:
@@ -203,7 +150,7 @@ def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Too
 def _first_kept(blocks: list[Block], room: int) -> int:
     """Index of the first block to keep: the start of a turn where one is near, never after the newest
     turn's."""
-    turn = _newest_turn(blocks)
+    turn = newest_turn(blocks)
     first = len(blocks)
     while first > 0 and room >= blocks[first - 1].tokens:
         first -= 1
@@ -271,22 +218,3 @@ def _told(messages: Sequence[Message], chars: int) -> str:
         who = f"{message.role} {message.name}".strip()
         lines.append(f"{who}: {text}" + (f" [calls {calls}]" if calls else ""))
     return "\n".join(lines)
-
-
-def tail_calls(history: Sequence[Message]) -> tuple[Message, list[Message]] | None:
-    """(message with calls, the results it already has) when the history ends in calls not all answered, else
-    None."""
-    position = len(history) - 1
-    while position >= 0 and (history[position].role == "tool" or history[position].is_summary):
-        position -= 1
-    if position < 0 or not history[position].tool_calls:
-        return None
-    asking = history[position]
-    results = [message for message in history[position + 1 :] if message.role == "tool"]
-    answered = {result.tool_call_id for result in results}
-    if all(call.id in answered for call in asking.tool_calls):
-        return None
-    return asking, results
-
-
-__all__ = ["Folding", "bounded_summary", "budget", "fit", "needs_summary", "summary_request", "tail_calls"]

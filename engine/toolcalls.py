@@ -66,6 +66,12 @@ async def _call(call: ToolCall, tools: Mapping[str, Tool], limits: Limits, conte
     try:
         async with asyncio.timeout(limits.tool_timeout):
             return await tool.call(call.arguments, context)
+    except asyncio.CancelledError:
+        running = asyncio.current_task()
+        if running is None or running.cancelling():
+            raise
+        # The tool cancelled something of its own: that is its failure, not the end of the run.
+        return ToolResult(f"{call.name} was cancelled from within.", is_error=True)
     except TimeoutError:
         return ToolResult(
             f"{call.name} did not finish within {limits.tool_timeout:g} seconds and was stopped. "

@@ -141,6 +141,13 @@ async def test_a_run_folds_between_its_own_tool_rounds(ask: Ask, fake: FakeLLM) 
     assert outcome.text == "You said: the newest"
 
 
+def test_a_summary_never_hides_the_newest_message() -> None:
+    history = conversation(3)
+    covering_all = Message("system", "All of it.", is_summary=True, covers=99)
+
+    assert fit(spec(**SMALL), [*history, covering_all])[1:] == history[-1:]
+
+
 def test_folding_ends_at_a_turn_and_keeps_the_newest_half() -> None:
     chosen = spec(**SMALL)
     history = long_history()

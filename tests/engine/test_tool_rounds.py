@@ -152,6 +152,18 @@ async def test_a_tool_that_hangs_is_stopped_and_said_so(ask: Ask) -> None:
     assert time.monotonic() - started < 3.0
 
 
+async def test_a_tool_that_cancels_itself_fails_and_the_run_goes_on(ask: Ask) -> None:
+    @tool(effect="read")
+    async def stumble() -> str:
+        """Stumbles."""
+        raise asyncio.CancelledError
+
+    outcome = await ask("[[script: tool name=stumble]]", tools=[stumble])
+
+    assert outcome.one(ToolCallFinished).is_error
+    assert outcome.events[-1] == RunFinished("completed")
+
+
 async def test_a_long_result_is_cut_with_a_note(ask: Ask) -> None:
     @tool(effect="read")
     def shout() -> str:
