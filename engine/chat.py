@@ -102,16 +102,17 @@ class ChatModel:
         create: Any = self.client.chat.completions.with_streaming_response.create
         timeout = httpx2.Timeout(None, connect=limits.connect, pool=limits.connect)
         while True:
+            sent = self._dialect(body)
             try:
                 async with asyncio.timeout(reading.time_left()):
-                    call = create(**self._dialect(body), stream=True, timeout=timeout)
+                    call = create(**sent, stream=True, timeout=timeout)
                     return await stack.enter_async_context(call)
             except TimeoutError as error:
                 raise reading.timed_out() from error
             except openai.APIStatusError as error:
-                if self._learn(error, body):
+                if self._learn(error, sent):
                     continue
-                text = await _error_text(error)
+                text = error.response.text or str(error.message)
                 raise reading.failures.from_status(error.status_code, error.response.headers, text) from error
             except (openai.APIConnectionError, aiohttp.ClientError, OSError) as error:
                 raise reading.failures.from_connection(error, limits.connect) from error
@@ -126,23 +127,18 @@ class ChatModel:
             body[self._completion_tokens_name] = body.pop("max_tokens")
         return body
 
-    def _learn(self, error: openai.APIStatusError, body: dict[str, Any]) -> bool:
+    def _learn(self, error: openai.APIStatusError, sent: dict[str, Any]) -> bool:
         """Whether the refusal names something we can do without; then the same request is worth repeating."""
         if error.status_code not in (400, 422):
             return False
         words = error.response.text
-        if "stream_options" in words and not self._without_stream_options:
+        if "stream_options" in words and "stream_options" in sent:
             self._without_stream_options = True
             return True
-        if "max_completion_tokens" in words and "max_tokens" in body and self._completion_tokens_name == "max_tokens":
+        if "max_completion_tokens" in words and "max_tokens" in sent:
             self._completion_tokens_name = "max_completion_tokens"
             return True
         return False
-
-
-async def _error_text(error: openai.APIStatusError) -> str:
-    text: str = error.response.text
-    return text or str(error.message)
 
 
 class _Reading:

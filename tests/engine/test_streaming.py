@@ -107,6 +107,12 @@ async def test_a_server_without_stream_options_is_asked_again_without_them(ask: 
     assert ["stream_options" in record.body for record in fake.records] == [True, False, False]
 
 
+async def test_streams_that_learn_it_at_once_all_go_on(model: ChatModel) -> None:
+    outcomes = await asyncio.gather(*(collect(model, "[[script: nooptions]]") for _ in range(5)))
+
+    assert {outcome.text for outcome in outcomes} == {"Without options."}
+
+
 async def test_a_server_of_the_new_dialect_gets_max_completion_tokens(ask: Ask, fake: FakeLLM) -> None:
     outcome = await ask("[[script: newmaxtokens]]", max_output_tokens=77)
 
