@@ -10,7 +10,7 @@ from typing import Any
 from channels.db import database_sync_to_async
 
 from threads.hub import Changes, LiveMessage
-from threads.page_feed import Place, Update, frames_for, tail_frame
+from threads.page_feed import Place, Update, frames_in_zone, tail_frame
 from threads.sockets import ThreadSocket
 
 
@@ -74,12 +74,13 @@ class PageSocket(ThreadSocket):
     async def _show_rows(self, changes: Changes) -> None:
         assert self._place is not None, "a page subscribes before it is told anything"
         place = self._place
-        key = ("page", place.version, place.leaf_id, tuple(sorted(place.blocks.items())))
+        zone = self.user.timezone
+        key = ("page", zone, place.version, place.leaf_id, tuple(sorted(place.blocks.items())))
         # Pages at the same place share one rendering: the first one starts it, all of them await it.
         rendering: asyncio.Task[Update] | None = changes.memo.get(key)
         if rendering is None:
-            render = database_sync_to_async(frames_for, thread_sensitive=False)
-            rendering = changes.memo[key] = asyncio.ensure_future(render(changes, place))
+            render = database_sync_to_async(frames_in_zone, thread_sensitive=False)
+            rendering = changes.memo[key] = asyncio.ensure_future(render(changes, place, zone))
         update = await asyncio.shield(rendering)
         for frame in update.frames:
             self.put(frame)

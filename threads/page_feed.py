@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.template.loader import render_to_string
+from django.utils import timezone
 
+from accounts.zones import zone_of
 from common.markdown import StreamRenderer, join_blocks
 from threads.hub import Changes, LiveMessage
 from threads.models import Thread, ThreadMessage
@@ -31,6 +33,12 @@ class Update:
 
     frames: list[str]
     place: Place
+
+
+def frames_in_zone(changes: Changes, place: Place, zone: str) -> Update:
+    """``frames_for`` with the times in a person's time zone, as the middleware has them on the page."""
+    with timezone.override(zone_of(zone)):
+        return frames_for(changes, place)
 
 
 def frames_for(changes: Changes, place: Place) -> Update:

@@ -33,7 +33,7 @@ def thread_list(request: PersonRequest) -> HttpResponse:
     if query:
         threads = threads.filter(Q(title__icontains=query) | Q(agent__name__icontains=query))
     page = Paginator(threads.order_by("-updated_at", "-id"), PER_PAGE).get_page(request.GET.get("page"))
-    return render(request, "threads/page_list.html", {"page": page, "threads": page.object_list, "q": query})
+    return render(request, "threads/page_list.html", {"page": page, "q": query})
 
 
 @signed_in
