@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -94,8 +95,9 @@ async def _converse(worker: Worker, plan: Plan, recorder: Recorder) -> None:
     model = worker.model_for(plan)
     context = ToolContext(now=lambda: datetime.now(UTC), timezone=plan.timezone)
     events = engine.run(plan.spec, plan.history, model=model, tools=plan.tools, limits=plan.limits, context=context)
-    async for event in events:
-        await recorder.handle(event)
+    async with aclosing(events):  # a cancel that comes while an event is written must close the connection too
+        async for event in events:
+            await recorder.handle(event)
 
 
 async def _cancelled(worker: Worker, run: Run, recorder: Recorder | None) -> None:

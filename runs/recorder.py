@@ -96,12 +96,12 @@ class Recorder:
     @handle.register
     async def _(self, event: TextDelta) -> None:
         assert self._live is not None, "text comes after the start of its call"
-        self._live.add(storable(event.text))
+        self._live.add(event.text)
 
     @handle.register
     async def _(self, event: ReasoningDelta) -> None:
         assert self._live is not None, "reasoning comes after the start of its call"
-        self._live.reasoning += storable(event.text)
+        self._live.reasoning += event.text
 
     @handle.register
     async def _(self, event: AttemptFailed) -> None:
@@ -114,14 +114,14 @@ class Recorder:
             await self._write(records.settle_summary, self._step, event.usage, self._choice, None)
             return
         message = event.message
-        answer = Answer(storable(message.content), storable(event.reasoning), message.tool_calls, event.usage)
+        answer = Answer(message.content, event.reasoning, message.tool_calls, event.usage)
         seq = await self._settle(answer, None)
         self._spoken_seqs.append(seq)
 
     @handle.register
     async def _(self, event: SummaryWritten) -> None:
         covers_seq = self._spoken_seqs[event.covers - 1] if event.covers else 0
-        await self._write(records.add_summary, storable(event.text), covers_seq)
+        await self._write(records.add_summary, event.text, covers_seq)
 
     @handle.register
     async def _(self, event: SummaryFailed) -> None:
@@ -193,7 +193,7 @@ class Recorder:
 
 
 def storable(text: str) -> str:
-    """``text`` without the one character that PostgreSQL cannot keep, at the same length."""
+    """A tool's text without the one character that PostgreSQL cannot keep. (The engine does it for a model's.)"""
     return text.replace("\x00", "\ufffd")
 
 

@@ -84,7 +84,7 @@ def clean_content(text: str) -> str:
     if size > settings.MESSAGE_MAX_BYTES:
         raise ZergError(
             "too_large",
-            f"The message has {size // 1024:,} KiB, at most {settings.MESSAGE_MAX_BYTES // 1024} fit. Send it in parts.",
+            f"It has {size // 1024:,} KiB; at most {settings.MESSAGE_MAX_BYTES // 1024} fit. Send it in parts.",
             {"content": "Too long."},
         )
     return text
