@@ -18,6 +18,7 @@ from accounts.models import ApiToken, User
 from accounts.people import PersonRequest, signed_in
 from accounts.zones import ZONES
 from common.errors import ZergError
+from common.redirects import see_other
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 GONE = 410
@@ -39,7 +40,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             try:
                 user = _checked(request, form.cleaned_data["email"], form.cleaned_data["password"])
                 login(request, user)
-                return redirect(target, status=303)
+                return see_other(target)
             except ZergError as error:
                 form.add_error(None, error.message)
                 status = error.status
@@ -67,7 +68,7 @@ def _safe_next(request: HttpRequest) -> str:
 @require_POST
 def sign_out(request: HttpRequest) -> HttpResponse:
     logout(request)
-    return redirect("sign_in", status=303)
+    return see_other("sign_in")
 
 
 @never_cache
@@ -96,11 +97,11 @@ def profile(request: PersonRequest) -> HttpResponse:
         request.user.save(update_fields=["password"])
         update_session_auth_hash(request, request.user)  # other sessions end; this one goes on
         messages.success(request, "Your password is changed. You are signed out everywhere else.")
-        return redirect("settings:profile", status=303)
+        return see_other("settings:profile")
     if data is not None and not is_password and form.is_valid():
         form.save()
         messages.success(request, "Saved.")
-        return redirect("settings:profile", status=303)
+        return see_other("settings:profile")
     context = {"form": form, "password_form": password_form, "zones": ZONES, "tab": "profile"}
     if data is not None:
         request.user.refresh_from_db()  # a refused form has written into the person that the page shows
@@ -131,7 +132,7 @@ def revoke_token(request: PersonRequest, pk: int) -> HttpResponse:
     token = ApiToken.objects.get_for(request.user, pk)
     services.revoke_token(token)
     messages.success(request, f"“{token.name}” is revoked. Programs that use it are refused from now on.")
-    return redirect("settings:tokens", status=303)
+    return see_other("settings:tokens")
 
 
 @signed_in

@@ -71,12 +71,12 @@ def save_provider(provider: Provider, *, author: User, key: str | None = None) -
 
 
 @transaction.atomic
-def prefer(provider: Provider, model: str) -> None:
-    """Makes ``model`` of ``provider`` what serves agents that name none, for everybody who sees the provider."""
+def prefer(provider: Provider) -> None:
+    """Makes ``provider`` the one that serves agents that name no model, for everybody who sees it."""
     Provider.objects.filter(workspace=provider.workspace_id, preferred=True).exclude(pk=provider.pk).update(
         preferred=False
     )
-    Provider.objects.filter(pk=provider.pk).update(preferred=True, default_model=model, enabled=True)
+    Provider.objects.filter(pk=provider.pk).update(preferred=True, enabled=True)
 
 
 def may_edit(provider: Provider, person: User) -> bool:

@@ -16,6 +16,7 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("accounts.urls")),
     path("settings/", include((settings_patterns, "settings"))),
+    *agents.urls.home_patterns,
     path("", include("agents.urls")),
     path("", include("threads.urls")),
     path("", include("runs.urls")),

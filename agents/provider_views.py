@@ -1,0 +1,184 @@
+"""Settings, Models: the providers that agents speak with, their keys, and whether they work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+
+from django.contrib import messages
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.people import PersonRequest, signed_in
+from agents.catalog import choices_of, providers_for
+from agents.choices import default_in_words
+from agents.models import Agent, LanguageModel, Provider
+from agents.provider_forms import PRESETS, ProviderForm
+from agents.services import check_provider, may_edit, prefer
+from common.errors import ZergError
+from common.redirects import see_other
+from engine import Limits
+
+QUICK = Limits(connect=2.5, first_byte=4.5)
+"""A person waits for the answer."""
+MOST_NAMES = 1000
+
+
+@signed_in
+@require_safe
+def provider_list(request: PersonRequest) -> HttpResponse:
+    """Every provider that serves the person's workspace, and which is the default."""
+    workspace = request.user.home_workspace()
+    in_use = list(providers_for(workspace.pk))
+    served = agents_by_provider(workspace.pk)
+    providers = visible(request).annotate(model_count=Count("models", filter=Q(models__enabled=True)))
+    default_id = in_use[0].pk if in_use else None
+    rows = [
+        {
+            "provider": provider,
+            "is_default": provider.pk == default_id,
+            "is_in_use": provider in in_use,
+            "agents": served.get(provider.pk, []),
+            "may_edit": may_edit(provider, request.user),
+        }
+        for provider in sorted(providers, key=lambda p: (p.pk != default_id, p not in in_use, p.pk))
+    ]
+    only_demo = not in_use or in_use[0].kind == Provider.Kind.LOCAL
+    context = {
+        "rows": rows,
+        "presets": PRESETS,
+        "default": default_in_words(workspace.pk),
+        "only_demo": only_demo,
+        "tab": "models",
+    }
+    return render(request, "settings/models.html", context)
+
+
+def visible(request: PersonRequest) -> QuerySet[Provider]:
+    """The providers of the person's own workspace, and those of the whole installation."""
+    mine = Q(workspace=None) | Q(workspace=request.user.home_workspace())
+    return Provider.objects.for_user(request.user).filter(mine)
+
+
+def agents_by_provider(workspace_id: int) -> dict[int, list[Agent]]:
+    """Which agents speak with which provider, by the provider's id."""
+    agents = Agent.objects.filter(workspace=workspace_id, archived_at=None).only("name", "model", "workspace_id")
+    served: dict[int, list[Agent]] = {}
+    choices = choices_of(agents, workspace_id)
+    for agent in agents:
+        if agent.pk in choices:
+            served.setdefault(choices[agent.pk].provider.pk, []).append(agent)
+    return served
+
+
+def on_own_provider(
+    view: Callable[[PersonRequest, Provider], HttpResponse],
+) -> Callable[[HttpRequest, int], HttpResponse]:
+    """Fetches the provider; one of the whole installation can be changed by administrators only."""
+
+    @signed_in
+    @wraps(view)
+    def guarded(request: PersonRequest, pk: int) -> HttpResponse:
+        provider = Provider.objects.get_for(request.user, pk)
+        if not may_edit(provider, request.user):
+            raise ZergError("forbidden", f"{provider.name} serves everybody here: only an administrator can change it.")
+        return view(request, provider)
+
+    return guarded
+
+
+@signed_in
+@sensitive_post_parameters("key")
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_provider(request: PersonRequest) -> HttpResponse:
+    preset = PRESETS.get(request.GET.get("preset", ""), PRESETS["other"])
+    provider = Provider(workspace=request.user.home_workspace(), name=preset.name, base_url=preset.base_url)
+    return _provider_form(request, provider, preset.key_url)
+
+
+@on_own_provider
+@sensitive_post_parameters("key")
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit_provider(request: PersonRequest, provider: Provider) -> HttpResponse:
+    return _provider_form(request, provider)
+
+
+def _provider_form(request: PersonRequest, provider: Provider, key_url: str = "") -> HttpResponse:
+    """Saves, and asks the provider at once: a wrong key is said where it was typed."""
+    name = provider.name
+    form = ProviderForm(request.POST if request.method == "POST" else None, instance=provider, author=request.user)
+    if form.is_bound and form.is_valid():
+        provider = form.store()
+        names, problem = answer_of(provider)
+        if problem:
+            messages.warning(request, f"{provider.name} is saved, but it does not work yet. {problem}")
+        else:
+            messages.success(request, f"{provider.name} works: {in_words(len(names))}.")
+        return see_other("settings:models")
+    known = LanguageModel.objects.filter(provider=provider)[:MOST_NAMES] if provider.pk else []
+    context = {"form": form, "provider": provider, "name": name, "models": known, "key_url": key_url, "tab": "models"}
+    return render(request, "settings/provider_form.html", context, status=422 if form.is_bound else 200)
+
+
+def answer_of(provider: Provider) -> tuple[list[str], str]:
+    """What the provider offers, or why it does not answer; within five seconds."""
+    try:
+        return check_provider(provider, limits=QUICK)
+    except ZergError as error:  # the stored key cannot be decrypted
+        return [], error.message
+
+
+def in_words(count: int) -> str:
+    return "it offers no models" if not count else "it offers one model" if count == 1 else f"it offers {count} models"
+
+
+@signed_in
+@require_POST
+def test_provider(request: PersonRequest, pk: int) -> HttpResponse:
+    """Asks the provider for its models, which costs nothing. Everybody whom it serves may ask."""
+    provider = Provider.objects.get_for(request.user, pk)
+    names, problem = answer_of(provider)
+    if request.htmx:
+        context = {"provider": provider, "problem": problem, "words": in_words(len(names))}
+        return render(request, "settings/_test_result.html", context)
+    if problem:
+        messages.error(request, problem)
+    else:
+        messages.success(request, f"{provider.name} works: {in_words(len(names))}.")
+    return see_other("settings:models")
+
+
+@on_own_provider
+@require_POST
+def make_default(request: PersonRequest, provider: Provider) -> HttpResponse:
+    prefer(provider)
+    messages.success(request, f"{provider.name} serves all agents that name no model.")
+    return see_other("settings:models")
+
+
+@on_own_provider
+@require_POST
+def switch(request: PersonRequest, provider: Provider) -> HttpResponse:
+    """Turns the provider on or off, as the button said (``enabled`` 1 or 0)."""
+    provider.enabled = request.POST.get("enabled") == "1"
+    provider.save(update_fields=["enabled"])
+    messages.success(request, f"{provider.name} is {'on' if provider.enabled else 'off'}.")
+    return see_other("settings:models")
+
+
+@on_own_provider
+@require_http_methods(["GET", "HEAD", "POST"])
+def remove_provider(request: PersonRequest, provider: Provider) -> HttpResponse:
+    """Says which agents it serves, and removes it when that is confirmed. What is built in can only be turned off."""
+    if provider.kind != Provider.Kind.CUSTOM:
+        raise ZergError("built_in", f"{provider.name} is part of this installation. Turn it off instead.")
+    if request.method == "POST":
+        provider.delete()
+        messages.success(request, f"{provider.name} and its key are removed.")
+        return see_other("settings:models")
+    affected = agents_by_provider(request.user.home_workspace().pk).get(provider.pk, [])
+    context = {"provider": provider, "agents": affected, "tab": "models"}
+    return render(request, "settings/provider_remove.html", context)
