@@ -19,7 +19,6 @@ from api import shapes
 from api.answers import answer, listed, nothing
 from api.auth import Caller, Needs, caller
 from api.messages import page_of_messages, receive
-from api.places import first_workspace
 from api.schemas import AgentFields, AgentRun, MessageFilter, NewAgent, NewMessage, Page
 from common.errors import ZergError
 from runs.deletion import delete_agent as delete_for_good
@@ -49,7 +48,7 @@ def create_agent(request: HttpRequest, body: NewAgent) -> HttpResponse:
     fields = _accepted(who, body)
     schedule = fields.pop("schedule", "")
     with transaction.atomic():
-        agent = Agent(workspace=first_workspace(who.user), created_by=who.user, **fields)
+        agent = Agent(workspace=who.user.home_workspace(), created_by=who.user, **fields)
         _clean(agent)
         agent = make_agent(workspace=agent.workspace, author=who.user, **fields)
         if schedule:

@@ -10,7 +10,6 @@ from agents.serializers import model_json
 from api import shapes
 from api.answers import listed
 from api.auth import Needs, caller
-from api.places import first_workspace
 from api.schemas import Page
 
 router = Router(tags=["Models"])
@@ -19,4 +18,4 @@ router = Router(tags=["Models"])
 @router.get("/models", auth=Needs("agents:read"), response=list[shapes.Model], summary="List models")
 def list_models(request: HttpRequest, page: Query[Page]) -> HttpResponse:
     """The known models of your workspace's providers, the default provider's first."""
-    return listed(models_for(first_workspace(caller(request).user).pk), page, model_json)
+    return listed(models_for(caller(request).user.home_workspace().pk), page, model_json)

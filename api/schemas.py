@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, Strict, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, Strict, StringConstraints
 
 LONGEST_JSON = 64 * 1024
-LONGEST_INSTRUCTIONS = 100_000
+LONGEST_INSTRUCTIONS = 200_000
+FIRST_TIME, LAST_TIME = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 StrictInt = Annotated[int, Strict()]
@@ -39,7 +40,19 @@ class Page(BaseModel):
     limit: int = Field(100, ge=0, le=500, description="How many to give at most.")
 
 
-class AgentFields(BaseModel):
+def _without_defaults(schema: dict[str, Any]) -> None:
+    """The document names no defaults where what is left out stays: a client made from it must not send them."""
+    for part in schema["properties"].values():
+        part.pop("default", None)
+
+
+class Subset(BaseModel):
+    """A body whose fields may each be left out."""
+
+    model_config = ConfigDict(json_schema_extra=_without_defaults)
+
+
+class AgentFields(Subset):
     """Everything of an agent that can be written. What is left out stays as it is."""
 
     name: Annotated[str, _line(120)] = ""
@@ -62,10 +75,12 @@ class AgentFields(BaseModel):
 class NewAgent(AgentFields):
     """A new agent."""
 
+    model_config = ConfigDict(json_schema_extra=None)
+
     name: Annotated[str, _line(120)] = Field(min_length=1)
 
 
-class ThreadFields(BaseModel):
+class ThreadFields(Subset):
     """Everything of a thread that can be written. What is left out stays as it is."""
 
     title: Annotated[str, _line(200)] = ""
@@ -76,6 +91,8 @@ class ThreadFields(BaseModel):
 
 class NewThread(ThreadFields):
     """A new, empty conversation with an agent."""
+
+    model_config = ConfigDict(json_schema_extra=None)
 
     agent_id: StrictInt
 
@@ -132,13 +149,14 @@ class ScheduleFilter(Page):
     agent_id: Id | None = None
 
 
-class ScheduleFields(BaseModel):
+class ScheduleFields(Subset):
     """Everything of a schedule that can be written. What is left out stays as it is."""
 
+    agent_id: StrictInt = Field(0, description="The agent that runs.")
     name: Annotated[str, _line(120)] = ""
     kind: ScheduleKind = "cron"
     expression: Annotated[str, _line(200)] = Field("", description="Cron text, seconds, or a time in ISO 8601.")
-    timezone: Annotated[str, _line(64)] = Field("UTC", description="An IANA name, such as Europe/Berlin.")
+    timezone: Annotated[str, _line(64)] = Field("", description="An IANA name; empty: your own.")
     prompt: Instructions = Field("", description="Empty: the agent's task instructions.")
     enabled: StrictBool = True
     thread_mode: Literal["own", "bound", "new"] = "own"
@@ -150,7 +168,9 @@ class ScheduleFields(BaseModel):
 class NewSchedule(ScheduleFields):
     """A new schedule of an agent."""
 
-    agent_id: StrictInt
+    model_config = ConfigDict(json_schema_extra=None)
+
+    agent_id: StrictInt = Field(description="The agent that runs.")
     expression: Annotated[str, _line(200)] = Field(min_length=1, description="Cron text, seconds, or a time.")
 
 
@@ -159,5 +179,7 @@ class Preview(BaseModel):
 
     kind: ScheduleKind = "cron"
     expression: Annotated[str, _line(200)] = Field(min_length=1)
-    timezone: Annotated[str, _line(64)] = "UTC"
-    after: datetime | None = Field(None, description="A time to count from; by default now.")
+    timezone: Annotated[str, _line(64)] = Field("", description="An IANA name; empty: your own.")
+    after: Annotated[AwareDatetime, Field(ge=FIRST_TIME, le=LAST_TIME)] | None = Field(
+        None, description="A time to count from, with its offset or Z; by default now."
+    )

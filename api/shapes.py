@@ -183,7 +183,7 @@ class PreviewResult(Shape):
     expression: str
     timezone: str
     next: list[datetime] = Field(description="The next five times, in UTC.")
-    note: str | None
+    note: str = Field(description="What a clock change does to these times; empty: nothing.")
 
 
 class Occurrence(Shape):

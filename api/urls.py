@@ -10,8 +10,10 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.urls import URLPattern, include, path, re_path
 from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_safe
 
 from api.api import api
+from api.docs import docs, openapi_json
 from api.errors import error, no_such_address
 
 View = Callable[..., HttpResponseBase]
@@ -47,7 +49,11 @@ def _operations() -> list[URLPattern]:
     return found
 
 
+pages = [
+    path("docs", require_safe(docs), name="docs"),
+    path("openapi.json", require_safe(openapi_json), name="openapi"),
+]
 urlpatterns = [
-    path("api/", include((_operations(), "api"))),
+    path("api/", include(([*_operations(), *pages], "api"))),
     re_path(r"^(?:api|v1|hooks)(?:/.*)?$", csrf_exempt(no_such_address)),
 ]
