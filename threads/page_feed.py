@@ -89,7 +89,8 @@ def _step(
     frames += _unsettled_status(thread, news, {row.pk for row in fresh}, blocks)
     frames += surroundings(thread)
     frames += [json.dumps({"t": "say", "text": words}) for run in news if (words := _spoken(thread, run))]
-    return Update(frames, Place(max(changes.version, place.version), thread.leaf_id, blocks))
+    place = Place(max(changes.version, place.version), thread.leaf_id, blocks)
+    return Update([*frames, _at(place)], place)
 
 
 def _rows_to_show(thread: Thread, fresh: list[ThreadMessage]) -> list[ThreadMessage]:
@@ -155,8 +156,14 @@ def _reset(thread: Thread, version: int) -> Update:
     html = render_to_string(
         "threads/_log.html", {"thread": thread, "items": shown.items, "older_before": shown.older_before}
     )
-    frame = json.dumps({"t": "reset", "h": html, "v": version}, ensure_ascii=False)
-    return Update([frame, *surroundings(thread)], Place(version, thread.leaf_id, _blocks_in(shown.items)))
+    place = Place(version, thread.leaf_id, _blocks_in(shown.items))
+    frame = json.dumps({"t": "reset", "h": html}, ensure_ascii=False)
+    return Update([frame, *surroundings(thread), _at(place)], place)
+
+
+def _at(place: Place) -> str:
+    """What the page has now; it says so again when it comes back."""
+    return json.dumps({"t": "at", "v": place.version, "leaf": place.leaf_id})
 
 
 def _blocks_in(items: list[Item]) -> dict[int, int]:
