@@ -48,22 +48,20 @@ def frames_for(changes: Changes, place: Place) -> Update:
     news = [run for run in changes.runs if run.version > place.version]
     if not fresh and not news and thread.leaf_id == place.leaf_id:
         return Update([], Place(max(changes.version, place.version), place.leaf_id, place.blocks))
-    appended = _appended(thread, fresh, place.leaf_id)
-    if appended is None:
+    if not _goes_on(thread, fresh, place.leaf_id):
         return _reset(thread, changes.version)
-    return _step(thread, changes, place, fresh, news, appended)
+    return _step(thread, changes, place, fresh, news)
 
 
-def _appended(thread: Thread, fresh: list[ThreadMessage], leaf_id: int | None) -> set[int] | None:
-    """The rows that the branch grew by; None when it is another branch than the page shows."""
+def _goes_on(thread: Thread, fresh: list[ThreadMessage], leaf_id: int | None) -> bool:
+    """Whether the branch only grew since the page's ``leaf_id``; otherwise it is another branch."""
     by_id = {row.pk: row for row in fresh}
-    at, appended = thread.leaf_id, set()
+    at = thread.leaf_id
     while at != leaf_id:
         if at is None or at not in by_id:
-            return None
-        appended.add(at)
+            return False
         at = by_id[at].parent_id
-    return appended
+    return True
 
 
 def _step(
@@ -72,7 +70,6 @@ def _step(
     place: Place,
     fresh: list[ThreadMessage],
     news: list[Any],
-    appended: set[int],
 ) -> Update:
     blocks = dict(place.blocks)
     frames: list[str] = []
@@ -80,12 +77,12 @@ def _step(
         row = item.message
         if row.status == Status.STREAMING and row.pk in blocks:
             frames.append(_put_status(thread, item))
-        elif row.pk in blocks:
-            frames += _settle(thread, item, blocks.pop(row.pk))
-        else:
-            frames.append(_put(f"m-{row.pk}", "log", "threads/_message.html", item.context(thread), row))
-            if row.status == Status.STREAMING:
-                blocks[row.pk] = 0
+            continue
+        # The page merges: blocks that it has already are equal, and stay the nodes that they are.
+        frames.append(_put(f"m-{row.pk}", "log", "threads/_message.html", item.context(thread), row))
+        blocks.pop(row.pk, None)
+        if row.status == Status.STREAMING:
+            blocks[row.pk] = 0
     frames += _unsettled_status(thread, news, {row.pk for row in fresh}, blocks)
     frames += surroundings(thread)
     frames += [json.dumps({"t": "say", "text": words}) for run in news if (words := _spoken(thread, run))]
@@ -110,21 +107,6 @@ def _rows_to_show(thread: Thread, fresh: list[ThreadMessage]) -> list[ThreadMess
         rows += ThreadMessage.objects.filter(thread=thread, tool_call_id__in=calls).exclude(pk__in=have)
     unique = {row.pk: row for row in rows}
     return sorted(unique.values(), key=lambda row: row.seq or 0)
-
-
-def _settle(thread: Thread, item: Item, had: int) -> list[str]:
-    """The end of a message that the page watched being written: what is missing, then its status and foot."""
-    row = item.message
-    renderer = StreamRenderer()
-    renderer.feed(row.content)
-    renderer.finish()
-    if join_blocks(renderer.blocks) != item.blocks_html or item.tools:
-        return [_put(f"m-{row.pk}", "log", "threads/_message.html", item.context(thread), row)]
-    return [
-        json.dumps({"t": "tail", "m": row.pk, "from": had, "b": renderer.blocks[had:], "h": ""}, ensure_ascii=False),
-        _put_status(thread, item),
-        _put(f"m-{row.pk}-f", f"m-{row.pk}", "threads/_foot.html", item.context(thread)),
-    ]
 
 
 def _put_status(thread: Thread, item: Item) -> str:
