@@ -1,0 +1,210 @@
+// One socket for the page: frames are applied in one animation frame, each as often as it comes.
+import { csrf, keepFocus, restoreFocus, say, signedOut } from "./core.js";
+
+const doc = document;
+const $ = (id) => doc.getElementById(id);
+const log = doc.querySelector("[data-socket]");
+const PING = 20000, DEAD = 45000, POLL = 4000, QUIET = 2000;
+const GONE = new Set([4401, 4403, 4404]);
+
+let socket = null, failures = 0, heard = 0, ready = false, over = false, timer = 0, strip = 0, told = false;
+let waiting = [], planned = false;
+const asked = new Map();
+
+function parse(html) {
+  const box = doc.createElement("template");
+  box.innerHTML = html;
+  return box.content;
+}
+
+/** Makes `old` equal to `fresh` and leaves every node alone that is equal already: hovers and selections survive. */
+export function merge(old, fresh) {
+  if (old.isEqualNode(fresh)) return old;
+  if (old.nodeType !== 1 || fresh.nodeType !== 1 || old.tagName !== fresh.tagName || old.id !== fresh.id) {
+    old.replaceWith(fresh);
+    return fresh;
+  }
+  const keep = old.tagName === "DETAILS" ? "open" : "";
+  for (const { name } of [...old.attributes]) if (name !== keep && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  const next = [...fresh.childNodes];
+  next.forEach((node, index) => {
+    const present = old.childNodes[index];
+    if (present) merge(present, node);
+    else old.append(node);
+  });
+  while (old.childNodes.length > next.length) old.lastChild.remove();
+  return old;
+}
+
+const apply = {
+  put({ id, at, h, c }) {
+    const fresh = parse(h).firstElementChild;
+    const mine = c && $(`c-${c}`);
+    let node = $(id);
+    if (node) node = merge(node, fresh);
+    else if (mine && mine.parentNode.id === at) mine.replaceWith(node = fresh);
+    else $(at)?.append(node = fresh);
+    mine?.remove();
+    if (node?.isConnected) window.htmx?.process(node);
+    doc.dispatchEvent(new CustomEvent("zerg:put", { detail: { id, c } }));
+  },
+  drop({ id }) { $(id)?.remove(); },
+  tail({ m, from, b = [], h = "" }) {
+    const blocks = $(`m-${m}-b`), tail = $(`m-${m}-t`);
+    if (!blocks || !tail) return;
+    const have = blocks.children.length;
+    if (from > have) {
+      // Something is missing: ask for it, once in a while, and show nothing out of order.
+      if (Date.now() - (asked.get(m) ?? 0) > 500) send({ op: "sync", m, have });
+      asked.set(m, Date.now());
+      return;
+    }
+    for (const html of b.slice(have - from)) blocks.append(parse(html));
+    const fresh = doc.createElement("div");
+    fresh.append(parse(h));
+    const next = [...fresh.childNodes];
+    next.forEach((node, index) => (tail.childNodes[index] ? merge(tail.childNodes[index], node) : tail.append(node)));
+    while (tail.childNodes.length > next.length) tail.lastChild.remove();
+  },
+  // Another branch is being read, or this page was away too long: the log anew, and what is equal stays.
+  reset({ h }) {
+    const fresh = log.cloneNode(false);
+    fresh.append(parse(h));
+    merge(log, fresh);
+    window.htmx?.process(log);
+  },
+  at({ v, leaf }) {
+    log.dataset.version = v;
+    log.dataset.leaf = leaf ?? "";
+  },
+  say({ text }) { say(text); },
+  ready() {
+    ready = true;
+    failures = 0;
+    clearTimeout(strip);
+    strip = 0;
+    if (told) say("Reconnected");
+    told = false;
+    if ($("strip")) $("strip").hidden = true;
+    doc.dispatchEvent(new Event("zerg:ready"));
+  },
+};
+
+function flush() {
+  planned = false;
+  const frames = waiting;
+  waiting = [];
+  keepFocus();
+  for (const frame of frames) {
+    apply[frame.t]?.(frame);
+  }
+  restoreFocus();
+  doc.dispatchEvent(new Event("zerg:applied"));
+}
+
+export function take(frames) {
+  waiting.push(...frames);
+  if (planned) return;
+  planned = true;
+  // A hidden tab has no animation frames.
+  if (doc.hidden) setTimeout(flush);
+  else requestAnimationFrame(flush);
+}
+
+/** What this page has: its version, the end of its branch, the finished blocks of messages being written. */
+function place() {
+  const have = {};
+  for (const turn of log.querySelectorAll('[data-status="streaming"]')) {
+    const id = turn.id.slice(2);
+    have[id] = $(`m-${id}-b`).children.length;
+  }
+  return { v: Number(log.dataset.version), leaf: Number(log.dataset.leaf), have };
+}
+
+function send(message) {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(message));
+}
+
+function worry() {
+  strip ||= setTimeout(() => {
+    told = true;
+    const box = $("strip");
+    if (box) {
+      box.textContent = "Reconnecting. Your text is safe.";
+      box.hidden = false;
+    }
+    say("Reconnecting. Your text is safe.");
+  }, QUIET);
+}
+
+function connect() {
+  clearTimeout(timer);
+  if (over || socket) return;
+  const url = new URL(log.dataset.socket, location.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  const mine = socket = new WebSocket(url);
+  heard = Date.now();
+  mine.onopen = () => send({ op: "sub", ...place() });
+  mine.onmessage = (event) => {
+    heard = Date.now();
+    if (socket === mine) take([JSON.parse(event.data)]);
+  };
+  mine.onclose = (event) => { if (socket === mine) lost(event.code); };
+  mine.onerror = () => mine.close();
+}
+
+function lost(code) {
+  socket = null;
+  ready = false;
+  if (over) return;
+  if (code === 4401) signedOut();
+  if (GONE.has(code)) { over = true; return; }
+  worry();
+  failures += 1;
+  const pause = failures === 1 ? 300 : Math.min(1000 * 2 ** (failures - 2), 15000);
+  timer = setTimeout(connect, pause * (0.8 + Math.random() * 0.4));
+}
+
+function leave() {
+  const old = socket;
+  socket = null;
+  ready = false;
+  clearTimeout(timer);
+  old?.close();
+}
+
+/** Now is a good moment to be connected. */
+export function wake() {
+  if (over || doc.visibilityState === "hidden") return;
+  if (socket?.readyState === WebSocket.OPEN && Date.now() - heard < PING + 5000) return;
+  leave();
+  connect();
+}
+
+/** The same frames over HTTP, while there is no socket. */
+export async function poll() {
+  if (ready || over || !log.dataset.sync) return;
+  try {
+    const { v, leaf, have } = place();
+    const query = new URLSearchParams({ v, leaf, have: JSON.stringify(have) });
+    const answer = await fetch(`${log.dataset.sync}?${query}`, { headers: { "HX-Request": "true", "X-CSRFToken": csrf() } });
+    if (answer.status === 401) signedOut();
+    else if (answer.ok && !ready) take((await answer.json()).frames);
+  } catch { /* no server either: the strip says so */ }
+}
+
+if (log) {
+  connect();
+  worry();
+  setInterval(() => {
+    if (socket && Date.now() - heard > DEAD) { const old = socket; lost(); old.close(); }
+    send({ op: "ping" });
+  }, PING);
+  setInterval(() => { if (failures >= 2 && !doc.hidden) poll(); }, POLL);
+  doc.addEventListener("visibilitychange", wake);
+  doc.addEventListener("zerg:signedin", () => { over = false; leave(); connect(); });
+  addEventListener("online", wake);
+  addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
+  addEventListener("pagehide", leave);
+}
