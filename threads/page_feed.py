@@ -10,7 +10,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.zones import zone_of
-from common.markdown import StreamRenderer, join_blocks
+from common.markdown import StreamRenderer
 from threads.hub import Changes, LiveMessage
 from threads.models import Thread, ThreadMessage
 from threads.pages import Item, active_run_of, items_of, queue_of, window
