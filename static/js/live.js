@@ -1,5 +1,5 @@
 // One socket for the page: frames are applied in one animation frame, each as often as it comes.
-import { csrf, keepFocus, restoreFocus, say, signedOut } from "./core.js";
+import { keepFocus, restoreFocus, say, signedOut } from "./core.js";
 
 const doc = document;
 const $ = (id) => doc.getElementById(id);
@@ -27,14 +27,26 @@ export function merge(old, fresh) {
   const keep = old.tagName === "DETAILS" ? "open" : "";
   for (const { name } of [...old.attributes]) if (name !== keep && !fresh.hasAttribute(name)) old.removeAttribute(name);
   for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
-  const next = [...fresh.childNodes];
-  next.forEach((node, index) => {
-    const present = old.childNodes[index];
-    if (present) merge(present, node);
-    else old.append(node);
-  });
-  while (old.childNodes.length > next.length) old.lastChild.remove();
+  mergeChildren(old, fresh);
   return old;
+}
+
+/** Children with an id are found by it; the others are compared in their order. */
+function mergeChildren(old, fresh) {
+  const ids = new Set([...fresh.children].map((node) => node.id));
+  let at = old.firstChild;
+  const skip = () => {
+    const gone = at;
+    at = at.nextSibling;
+    gone.remove();
+  };
+  for (const node of [...fresh.childNodes]) {
+    const twin = node.id ? [...old.children].find((child) => child.id === node.id) : null;
+    while (at && at !== twin && (twin || (at.id && !ids.has(at.id)))) skip();
+    if (at && (twin || (!at.id && !node.id))) at = merge(at, node).nextSibling;
+    else old.insertBefore(node, at);
+  }
+  while (at) skip();
 }
 
 const apply = {
@@ -61,11 +73,7 @@ const apply = {
       return;
     }
     for (const html of b.slice(have - from)) blocks.append(parse(html));
-    const fresh = doc.createElement("div");
-    fresh.append(parse(h));
-    const next = [...fresh.childNodes];
-    next.forEach((node, index) => (tail.childNodes[index] ? merge(tail.childNodes[index], node) : tail.append(node)));
-    while (tail.childNodes.length > next.length) tail.lastChild.remove();
+    mergeChildren(tail, parse(h));
   },
   // Another branch is being read, or this page was away too long: the log anew, and what is equal stays.
   reset({ h }) {
@@ -79,7 +87,8 @@ const apply = {
     log.dataset.leaf = leaf ?? "";
   },
   say({ text }) { say(text); },
-  ready() {
+  ready({ v }) {
+    log.dataset.version = v;
     ready = true;
     failures = 0;
     clearTimeout(strip);
@@ -96,9 +105,7 @@ function flush() {
   const frames = waiting;
   waiting = [];
   keepFocus();
-  for (const frame of frames) {
-    apply[frame.t]?.(frame);
-  }
+  for (const frame of frames) apply[frame.t]?.(frame);
   restoreFocus();
   doc.dispatchEvent(new Event("zerg:applied"));
 }
@@ -112,12 +119,12 @@ export function take(frames) {
   else requestAnimationFrame(flush);
 }
 
-/** What this page has: its version, the end of its branch, the finished blocks of messages being written. */
+/** What the page has: its version, the end of its branch, the finished blocks of messages being written. */
 function place() {
   const have = {};
-  for (const turn of log.querySelectorAll('[data-status="streaming"]')) {
+  for (const turn of log.querySelectorAll("[data-status=streaming]")) {
     const id = turn.id.slice(2);
-    have[id] = $(`m-${id}-b`).children.length;
+    have[id] = $(`m-${id}-b`)?.children.length ?? 0;
   }
   return { v: Number(log.dataset.version), leaf: Number(log.dataset.leaf), have };
 }
@@ -188,9 +195,9 @@ export async function poll() {
   try {
     const { v, leaf, have } = place();
     const query = new URLSearchParams({ v, leaf, have: JSON.stringify(have) });
-    const answer = await fetch(`${log.dataset.sync}?${query}`, { headers: { "HX-Request": "true", "X-CSRFToken": csrf() } });
+    const answer = await fetch(`${log.dataset.sync}?${query}`, { headers: { "HX-Request": "true" } });
     if (answer.status === 401) signedOut();
-    else if (answer.ok && !ready) take((await answer.json()).frames);
+    else if (answer.ok && !ready) take((await answer.json()).frames.filter((frame) => frame.t !== "ready"));
   } catch { /* no server either: the strip says so */ }
 }
 

@@ -69,7 +69,10 @@ jump.addEventListener("click", () => { toEnd(); box.focus({ preventScroll: true 
 const watcher = new ResizeObserver(update);
 watcher.observe(log);
 watcher.observe(scroller);
-doc.addEventListener("zerg:applied", update);
+doc.addEventListener("zerg:applied", () => {
+  for (const row of doc.querySelectorAll(".queue-row[data-c]")) $(`c-${row.dataset.c}`)?.remove();
+  update();
+});
 
 /** A new turn begins: its question goes to the top once, and there is room below it for the answer. */
 function pin(bubble) {
@@ -119,7 +122,7 @@ function bubble({ c, text }) {
   node.querySelector(".plain").textContent = text;
   if ($("stop")) {
     node.querySelector(".pill").textContent = "Queued";
-    $("queue").append(node);
+    $("pending").append(node);
   } else {
     log.append(node);
     pin(node);
@@ -131,7 +134,7 @@ function mark({ c }, words) {
   if (pill) pill.textContent = words;
 }
 
-function accepted(message) {
+async function accepted(message, answer) {
   outbox = outbox.filter((other) => other !== message);
   keep();
   tries = 0;
@@ -142,7 +145,9 @@ function accepted(message) {
   wake();
   poll();
   // Its row takes the bubble's place; should it have been there already, the bubble goes by itself.
-  setTimeout(() => $(`c-${message.c}`)?.remove(), message.again ? 1500 : 10000);
+  const { message_id: id } = await answer.json().catch(() => ({}));
+  if ($(`m-${id}`) || $(`q-${id}`)) $(`c-${message.c}`)?.remove();
+  else setTimeout(() => $(`c-${message.c}`)?.remove(), 10000);
 }
 
 function refused(message, words) {
@@ -163,7 +168,7 @@ async function post(message) {
 async function deliver(message) {
   let answer = await post(message);
   if (answer.status === 403 && (await refreshSession())) answer = await post(message);
-  if (answer.ok || answer.type === "opaqueredirect") return accepted(message);
+  if (answer.ok || answer.type === "opaqueredirect") return accepted(message, answer);
   if (answer.status === 401 || answer.status === 403) throw signedOut();
   if (answer.status >= 500 || answer.status === 429) throw new Error("later");
   const words = await answer.json().then((body) => body.error.message).catch(() => "");
@@ -225,7 +230,6 @@ doc.addEventListener("keydown", (event) => {
 
 box.value ||= store.get(DRAFT) ?? "";
 for (const message of outbox) {
-  message.again = true;
   bubble(message);
 }
 pump();
