@@ -119,10 +119,15 @@ def choose(agent: Agent, name: str | None = None) -> ModelChoice:
     return _resolve(wanted, providers, _rows_for({wanted}, providers))
 
 
-def choices_of(agents: Iterable[Agent], workspace_id: int) -> dict[int, ModelChoice]:
-    """The choice of each agent of a workspace, by the agent's id; agents that no provider can serve are left out."""
+def choices_of(
+    agents: Iterable[Agent], workspace_id: int, *, without: Provider | None = None
+) -> dict[int, ModelChoice]:
+    """The choice of each agent of a workspace, by the agent's id; agents that no provider can serve are left out.
+
+    With ``without``: as it would be if that provider were gone.
+    """
     agents = list(agents)
-    providers = list(providers_for(workspace_id))
+    providers = [provider for provider in providers_for(workspace_id) if provider != without]
     rows = _rows_for({agent.model for agent in agents}, providers)
     default = _default_rows(providers)
     choices = {}

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.people import PersonRequest, signed_in
 from agents.catalog import choices_of, providers_for
-from agents.choices import default_in_words
+from agents.choices import choice_in_words, default_in_words
 from agents.models import Agent, LanguageModel, Provider
 from agents.provider_forms import PRESETS, ProviderForm
 from agents.services import check_provider, may_edit, prefer
@@ -179,6 +179,13 @@ def remove_provider(request: PersonRequest, provider: Provider) -> HttpResponse:
         provider.delete()
         messages.success(request, f"{provider.name} and its key are removed.")
         return see_other("settings:models")
-    affected = agents_by_provider(request.user.home_workspace().pk).get(provider.pk, [])
-    context = {"provider": provider, "agents": affected, "tab": "models"}
+    workspace_id = request.user.home_workspace().pk
+    affected = agents_by_provider(workspace_id).get(provider.pk, [])
+    after = choices_of(affected, workspace_id, without=provider)
+    context = {
+        "provider": provider,
+        "stopping": [agent for agent in affected if agent.pk not in after],
+        "moving": [(agent, choice_in_words(after[agent.pk])) for agent in affected if agent.pk in after],
+        "tab": "models",
+    }
     return render(request, "settings/provider_remove.html", context)

@@ -42,7 +42,7 @@ def duplicate_agent(agent: Agent, *, author: User) -> Agent:
 
 def archive_agent(agent: Agent) -> None:
     """Puts an agent away: it leaves the lists and starts nothing by itself. Its threads stay readable."""
-    Agent.objects.filter(pk=agent.pk, archived_at=None).update(archived_at=timezone.now(), next_run_at=None)
+    Agent.objects.filter(pk=agent.pk, archived_at=None).update(archived_at=timezone.now())
 
 
 def restore_agent(agent: Agent) -> None:

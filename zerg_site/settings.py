@@ -104,6 +104,7 @@ USE_I18N = False
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns of a folder that is not there
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Files are served straight from the code, found once at start: no collectstatic step to forget.
 WHITENOISE_USE_FINDERS = True
