@@ -120,6 +120,13 @@ class Run(models.Model):
         return self.status not in UNFINISHED
 
     @property
+    def seconds(self) -> float | None:
+        """How long it took from its start; None while it has not ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return (self.finished_at - self.started_at).total_seconds()
+
+    @property
     def duration(self) -> float | None:
         """Seconds from the first claim to the end; None before that."""
         if self.started_at is None or self.finished_at is None:

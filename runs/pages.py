@@ -12,7 +12,7 @@ from django.views.decorators.http import require_safe
 from accounts.people import PersonRequest, signed_in
 from agents.models import Agent
 from common.errors import not_found
-from runs.models import ACTIVE, Run, RunStatus, Step
+from runs.models import Run, RunStatus, Step
 from runs.timeline import timeline
 from threads.models import ThreadMessage
 
@@ -77,7 +77,7 @@ def run_detail(request: PersonRequest, pk: int) -> HttpResponse:
     )
     if run is None:
         raise not_found("Run")
-    if request.htmx and request.GET.get("version") == str(run.version) and run.status not in ACTIVE:
+    if request.htmx and request.GET.get("version") == str(run.version):
         return HttpResponse(status=204)
     steps = run.steps.defer("input", "output").select_related("message").order_by("index")
     page = Paginator(steps, STEPS_PER_PAGE).get_page(request.GET.get("page"))

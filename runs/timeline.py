@@ -27,21 +27,22 @@ class Bar:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The bars of some steps, on an axis that is ``seconds`` long, with labelled ticks ``(x, seconds)``."""
+    """The bars of some steps, on an axis that is ``seconds`` long. ``waited`` and ``to_first_token`` are seconds too."""
 
     bars: list[Bar]
     seconds: float
-    ticks: list[tuple[int, float]]
+    waited: float
+    to_first_token: float | None
 
 
 def timeline(run: Run, steps: Iterable[Step]) -> Timeline:
-    """The drawing of a run that has started."""
+    """The drawing of a run and of those of its steps that are shown."""
     now = timezone.now()
     begin = run.started_at or run.queued_at
     whole = max(((run.finished_at or now) - begin).total_seconds(), 0.001)
     bars = [_bar(step, begin, whole, run.finished_at or now) for step in steps]
-    ticks = [(WIDTH * quarter // 4, whole * quarter / 4) for quarter in range(5)]
-    return Timeline(bars, whole, ticks)
+    first = (run.first_token_at - begin).total_seconds() if run.first_token_at else None
+    return Timeline(bars, whole, (begin - run.queued_at).total_seconds(), first)
 
 
 def _bar(step: Step, begin: datetime, whole: float, end: datetime) -> Bar:
