@@ -40,7 +40,7 @@ STATES = {
     "off": ("off", "Off"),
     "ok": ("done", "Works"),
 }
-OUTCOMES = {"s": ("done", "succeeded"), "f": ("failed", "failed"), "c": ("stopped", "were stopped")}
+OUTCOMES = {"s": ("done", "succeeded"), "f": ("failed", "failed"), "c": ("stopped", "stopped")}
 SOURCES = {
     "schedule": "Schedule",
     "webhook": "Webhook",
@@ -104,7 +104,8 @@ def clock(moment: datetime | None) -> SafeString | str:
     """The local time of day, 07:00, with the exact time in the title. It never changes, so that pages stay equal."""
     if moment is None:
         return ""
-    return format_html('<time datetime="{}" title="{}">{:%H:%M}</time>', _iso(moment), _exact(moment), _local(moment))
+    time_of_day = f"{_local(moment):%H:%M}"
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(moment), _exact(moment), time_of_day)
 
 
 @register.filter
