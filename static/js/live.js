@@ -90,6 +90,7 @@ const apply = {
   ready({ v }) {
     log.dataset.version = v;
     ready = true;
+    log.dataset.live = "1";
     failures = 0;
     clearTimeout(strip);
     strip = 0;
@@ -164,6 +165,7 @@ function connect() {
 function lost(code) {
   socket = null;
   ready = false;
+  delete log.dataset.live;
   if (over) return;
   if (code === 4401) signedOut();
   if (GONE.has(code)) { over = true; return; }
