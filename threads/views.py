@@ -125,6 +125,8 @@ def show_version(request: PersonRequest, message_id: int) -> HttpResponse:
     with change(message.thread_id) as thread:
         if active_run_of(thread) is None:
             thread.leaf_id = leaf_below(thread, message)
+    if request.htmx:  # the page's socket brings the other branch
+        return HttpResponse(status=204)
     return HttpResponseRedirect(f"{reverse('threads:detail', args=[message.thread_id])}#m-{message.pk}", status=303)
 
 

@@ -1,0 +1,101 @@
+"""Agents, schedules and settings in the browser, with and without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.conftest import Watch, sign_in_link
+from tests.browser.pages import connected, last_answer, new_thread, settled
+from tests.flows.stack import Stack
+
+
+def test_the_next_five_times_show_while_the_schedule_is_typed(stack: Stack, person: BrowserContext) -> None:
+    page = person.new_page()
+    page.goto(f"{stack.origin}/agents/new/")
+    page.get_by_label("Name", exact=True).fill("Watcher")
+    box = page.locator("input[name=schedule]")
+    box.press_sequentially("0 7 * * 1-5", delay=20)
+    expect(page.locator("#preview")).to_contain_text("07:00")
+    expect(page.locator("#preview time")).to_have_count(5)
+    assert page.evaluate("document.activeElement.name") == "schedule"
+    box.fill("0 0 31 2 *")
+    expect(page.locator("#preview")).to_contain_text(re.compile("never", re.I))
+
+
+def test_a_schedule_writes_into_its_thread_while_the_thread_is_open(stack: Stack, person: BrowserContext) -> None:
+    page = person.new_page()
+    page.goto(f"{stack.origin}/agents/new/")
+    page.get_by_label("Name", exact=True).fill("Every minute")
+    page.locator("[name=task_instructions]").fill("Say that it is time")
+    page.locator("input[name=schedule]").fill("* * * * *")
+    page.get_by_role("button", name=re.compile("Save|Create")).first.click()
+    page.goto(f"{stack.origin}/schedules/")
+    page.get_by_role("button", name=re.compile("Run now")).first.click()
+    page.goto(f"{stack.origin}/threads/")
+    page.get_by_role("link", name=re.compile("Every minute")).first.click()
+    connected(page)
+    settled(page)
+    before = page.locator("article[data-role=assistant]").count()
+    expect(page.locator("article[data-role=assistant]")).to_have_count(before + 1, timeout=70_000)
+    expect(page.locator(".divider").last).to_contain_text("scheduled run")
+    expect(last_answer(page)).to_contain_text("Say that it is time")
+
+
+@pytest.mark.parametrize("path", ["/", "/agents/", "/agents/new/", "/threads/", "/runs/", "/schedules/", "/settings/models/", "/settings/profile/", "/settings/tokens/", "/admin/", "/admin/agents/agent/", "/admin/runs/run/", "/api/docs"])  # fmt: skip
+@pytest.mark.parametrize("width", [1280, 390, 320])
+def test_every_page_loads_within_its_policy_and_without_scrolling_sideways(
+    stack: Stack, person: BrowserContext, path: str, width: int
+) -> None:
+    page = person.new_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    answer = page.goto(f"{stack.origin}{path}")
+    assert answer is not None
+    assert answer.status == 200
+    policy = answer.headers["content-security-policy"]
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    if not path.startswith("/admin"):  # Django's own look scrolls its tables
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_wrong_key_is_named_by_the_test_button(stack: Stack, person: BrowserContext) -> None:
+    page = person.new_page()
+    page.goto(f"{stack.origin}/settings/models/")
+    page.get_by_role("button", name="Test").first.click()
+    expect(page.get_by_text(re.compile(r"works|models", re.I)).first).to_be_visible()
+
+
+def test_without_javascript_one_can_sign_in_send_and_read(
+    stack: Stack, contexts: Callable[..., BrowserContext], watch: Watch
+) -> None:
+    page = contexts(java_script_enabled=False).new_page()
+    page.goto(sign_in_link(stack))
+    page.get_by_role("button", name="Chat").first.click()
+    page.locator("#box").fill("hello without script")
+    page.locator("button[name=send]").click()
+    expect(page.locator("article[data-role=user]")).to_contain_text("hello without script")
+    for _ in range(20):
+        page.reload()
+        if page.locator("article[data-role=assistant][data-status=complete]").count():
+            break
+    expect(page.locator("article[data-role=assistant]")).to_contain_text("hello without script")
+
+
+def test_run_now_on_the_home_page_runs_the_task(stack: Stack, person: BrowserContext) -> None:
+    page = person.new_page()
+    page.goto(f"{stack.origin}/")
+    page.get_by_role("button", name="Run now").first.click()
+    page.goto(f"{stack.origin}/runs/")
+    expect(page.locator("main")).to_contain_text("Done", timeout=15_000)
+
+
+def test_a_thread_is_found_again_on_the_list(stack: Stack, person: BrowserContext) -> None:
+    page = new_thread(person, stack)
+    address = page.url
+    page.goto(f"{stack.origin}/threads/")
+    page.locator(f'a[href="{address.removeprefix(stack.origin)}"]').click()
+    assert page.url == address
