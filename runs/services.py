@@ -13,7 +13,7 @@ from runs import states
 from runs.hints import wake_worker
 from runs.models import UNFINISHED, Run, RunStatus
 from threads.models import Thread, ThreadMessage
-from threads.services import add_message, change, clean_content, require_same
+from threads.services import add_message, change, clean_content, name_after, require_same
 
 SOURCE_OF = {
     Run.Trigger.CHAT: ThreadMessage.Source.USER,
@@ -69,6 +69,7 @@ def _new_run(thread: Thread, content: str | None, author: User, trigger: Run.Tri
         version=thread.version,
     )
     if content is not None:
+        name_after(thread, content)
         run.input_message = add_message(
             thread,
             queued=is_busy,

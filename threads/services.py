@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any
 
 from django.conf import settings
@@ -14,6 +15,8 @@ from agents.models import Agent
 from common import bus
 from common.errors import ZergError
 from threads.models import Thread, ThreadMessage
+
+TITLE_CHARS = 60
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def change(thread_id: int, *, ring: bool = True) -> Iterator[Thread]:
         thread = Thread.objects.select_for_update().get(pk=thread_id)
         thread.version += 1
         yield thread
-        thread.save(update_fields=["version", "last_seq", "leaf", "updated_at"])
+        thread.save(update_fields=["version", "last_seq", "leaf", "title", "updated_at"])
         if ring:
             transaction.on_commit(lambda: bus.ring(thread_id))
 
@@ -101,6 +104,12 @@ def add_message(thread: Thread, *, queued: bool = False, **fields: Any) -> Threa
     if not queued:
         thread.leaf = message
     return message
+
+
+def name_after(thread: Thread, text: str) -> None:
+    """A thread without a title is called by the beginning of its first message; a person's title is final."""
+    if not thread.title and not thread.title_by_person:
+        thread.title = shorten(text, TITLE_CHARS, placeholder="…") or text.strip()[:TITLE_CHARS]
 
 
 def join_transcript(thread: Thread, message: ThreadMessage) -> None:

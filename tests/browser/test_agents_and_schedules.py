@@ -12,6 +12,22 @@ from tests.browser.conftest import Watch, sign_in_link
 from tests.browser.pages import connected, last_answer, new_thread, settled
 from tests.flows.stack import Stack
 
+PAGES = [
+    "/",
+    "/agents/",
+    "/agents/new/",
+    "/threads/",
+    "/runs/",
+    "/schedules/",
+    "/settings/models/",
+    "/settings/profile/",
+    "/settings/tokens/",
+    "/api/docs",
+    "/admin/",
+    "/admin/agents/agent/",
+    "/admin/runs/run/",
+]
+
 
 def test_the_next_five_times_show_while_the_schedule_is_typed(stack: Stack, person: BrowserContext) -> None:
     page = person.new_page()
@@ -45,7 +61,7 @@ def test_a_schedule_writes_into_its_thread_while_the_thread_is_open(stack: Stack
     expect(last_answer(page)).to_contain_text("Say that it is time")
 
 
-@pytest.mark.parametrize("path", ["/", "/agents/", "/agents/new/", "/threads/", "/runs/", "/schedules/", "/settings/models/", "/settings/profile/", "/settings/tokens/", "/admin/", "/admin/agents/agent/", "/admin/runs/run/", "/api/docs"])  # fmt: skip
+@pytest.mark.parametrize("path", PAGES)
 @pytest.mark.parametrize("width", [1280, 390, 320])
 def test_every_page_loads_within_its_policy_and_without_scrolling_sideways(
     stack: Stack, person: BrowserContext, path: str, width: int
@@ -76,7 +92,7 @@ def test_without_javascript_one_can_sign_in_send_and_read(
     page.goto(sign_in_link(stack))
     page.get_by_role("button", name="Chat").first.click()
     page.locator("#box").fill("hello without script")
-    page.locator("button[name=send]").click()
+    page.locator("#send").click()
     expect(page.locator("article[data-role=user]")).to_contain_text("hello without script")
     for _ in range(20):
         page.reload()

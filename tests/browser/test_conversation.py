@@ -19,7 +19,7 @@ def test_from_the_printed_link_to_a_streamed_answer_in_three_clicks(
     page.goto(sign_in_link(stack))  # the first click
     page.get_by_role("button", name="Chat").first.click()  # the second
     page.locator("#box").fill("Hello there")
-    page.locator("button[name=send]").click()  # the third
+    page.locator("#send").click()  # the third
     expect(last_answer(page).locator(".prose").first).to_contain_text("Hello there")
     assert settled(page).get_attribute("data-status") == "complete"
 
