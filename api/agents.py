@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Query, Router
 
+from agents.catalog import choose
 from agents.models import Agent
 from agents.schedules import default_of, set_default
 from agents.serializers import agent_json
@@ -49,7 +50,7 @@ def create_agent(request: HttpRequest, body: NewAgent) -> HttpResponse:
     schedule = fields.pop("schedule", "")
     with transaction.atomic():
         agent = Agent(workspace=who.user.home_workspace(), created_by=who.user, **fields)
-        _clean(agent)
+        _clean(agent, model_is_new=bool(agent.model))
         agent = make_agent(workspace=agent.workspace, author=who.user, **fields)
         if schedule:
             set_default(agent, who.user, expression=schedule, timezone=who.user.timezone)
@@ -80,9 +81,10 @@ def update_agent(request: HttpRequest, agent_id: int, body: AgentFields) -> Http
     with transaction.atomic():
         # Locked and read again, so that a run that ends meanwhile does not have its outcome overwritten.
         agent = Agent.objects.select_for_update().get(pk=visible.pk)
+        before = agent.model
         for name, value in fields.items():
             setattr(agent, name, value)
-        _clean(agent)
+        _clean(agent, model_is_new=agent.model not in {"", before})
         if fields:
             save_agent(agent, author=who.user)
         if schedule is not None and schedule != agent.schedule:
@@ -159,5 +161,13 @@ def _accepted(who: Caller, body: AgentFields) -> dict[str, Any]:
     return fields
 
 
-def _clean(agent: Agent) -> None:
+def _clean(agent: Agent, *, model_is_new: bool) -> None:
+    """Raises ValidationError, or ZergError for a model that no provider knows."""
     agent.full_clean(exclude={"workspace", "created_by"})
+    try:
+        if model_is_new:
+            choose(agent)
+    except ZergError as error:
+        # Without any provider an agent can still be made; its first run says what is missing.
+        if error.code != "no_provider":
+            raise ZergError(error.code, error.message, {"model": error.message}) from error

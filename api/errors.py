@@ -10,6 +10,7 @@ from typing import Any
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.exceptions import ValidationError as ModelInvalid
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.request import RawPostDataException, UnreadablePostError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
@@ -68,6 +69,11 @@ def _zerg_error(request: HttpRequest, exception: ZergError) -> HttpResponse:
     return error(400, exception.code, exception.message) if exception.code == "invalid_json" else expected(exception)
 
 
+def _no_json(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A form, which was read as one to find its CSRF token; or the caller hung up in the middle."""
+    return error(400, "invalid_json", "The body is no JSON. Send “Content-Type: application/json”.")
+
+
 def _bug(request: HttpRequest, exception: Exception) -> HttpResponse:
     reference = secrets.token_hex(4)
     log.error("Reference %s: %s %s failed", reference, request.method, request.path, exc_info=exception)
@@ -83,6 +89,8 @@ def add_error_handlers(api: NinjaAPI) -> None:
         HttpError: _unreadable,
         Http404: lambda request, exception: no_such_address(request),
         RequestDataTooBig: lambda request, exception: error(413, "too_large", "The body is too large: at most 2 MiB."),
+        RawPostDataException: _no_json,
+        UnreadablePostError: _no_json,
         SuspiciousOperation: lambda request, exception: error(400, "bad_request", "The request is malformed."),
         Exception: _bug,
     }

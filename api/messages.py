@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from api.answers import answer, listed
 from api.auth import Caller, caller
 from api.schemas import MessageFilter, NewMessage
-from api.streams import event_stream, text_stream
+from api.streams import event_stream, parse_event_id, text_stream
 from runs.models import Run
 from runs.services import start_run
 from threads.models import Thread, ThreadMessage
@@ -50,9 +50,10 @@ def receive(request: HttpRequest, find_thread: Callable[[], Thread], body: NewMe
     run, message = _send(thread, who, content, body.client_message_id)
     way = preferred(request)
     if way == EVENTS:
-        return streamed_events(thread, who, run, message, request.headers.get("Last-Event-ID"))
+        start = _start_of_events(run, message, request.headers.get("Last-Event-ID"))
+        return streamed(event_stream(thread, who.user, run, start), EVENTS, run, message)
     if way == TEXT or body.stream:
-        return _streamed(text_stream(run, message), f"{TEXT}; charset=utf-8", run, message)
+        return streamed(text_stream(run, message), f"{TEXT}; charset=utf-8", run, message)
     return answer({**message_json(message), "run_id": run.pk}, 201)
 
 
@@ -71,16 +72,22 @@ def _send(thread: Thread, who: Caller, content: str, key: str | None) -> tuple[R
     return run, message
 
 
-def streamed_events(
-    thread: Thread, who: Caller, run: Run | None, message: ThreadMessage | None, last_event_id: str | None
-) -> StreamingHttpResponse:
-    """The frames of docs/api.md as server-sent events, from ``last_event_id`` on."""
-    return _streamed(event_stream(thread, who.user, run, last_event_id), EVENTS, run, message)
+def _start_of_events(run: Run, message: ThreadMessage, last_event_id: str | None) -> str:
+    """Where the events of an answer begin: where the client says that it is, else at its message.
+
+    Never after the end of the run: the frame that tells of it is what ends the stream.
+    """
+    version, _ = parse_event_id(last_event_id)
+    if last_event_id is None or version is None:
+        return str(message.version - 1)
+    is_behind = not run.is_finished or version < run.version
+    return last_event_id if is_behind else str(run.version - 1)
 
 
-def _streamed(
-    chunks: AsyncIterator[bytes], content_type: str, run: Run | None, message: ThreadMessage | None
+def streamed(
+    chunks: AsyncIterator[bytes], content_type: str, run: Run | None = None, message: ThreadMessage | None = None
 ) -> StreamingHttpResponse:
+    """A response that is sent as it is made, past every buffer and cache on its way."""
     response = StreamingHttpResponse(chunks, content_type=content_type)
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"

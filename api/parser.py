@@ -7,7 +7,6 @@ import math
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
-from django.http.request import RawPostDataException, UnreadablePostError
 from ninja.parser import Parser
 
 from common.errors import ZergError
@@ -19,13 +18,11 @@ class StrictParser(Parser):
     def parse_body(self, request: HttpRequest) -> Any:
         """The body's value. Raises ZergError ``invalid_json`` (400) or ``bad_text`` (422)."""
         try:
-            raw = request.body
-            value = json.loads(raw, parse_constant=_no_constant, parse_float=_finite)
-        except (RawPostDataException, UnreadablePostError) as error:
-            raise ZergError("invalid_json", "The body is no JSON. Send “Content-Type: application/json”.") from error
+            value = json.loads(request.body, parse_constant=_no_constant, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             raise ZergError("invalid_json", f"The body is no valid JSON: {str(error)[:200]}.") from error
         # Both can only be written with an escape, so that almost every body is spared the walk.
+        raw = request.body
         if b"\\u0000" in raw or b"\\ud" in raw.lower():
             _require_storable(value)
         return value

@@ -10,9 +10,10 @@ from agents.models import Agent
 from api import shapes
 from api.answers import answer, listed, nothing
 from api.auth import Needs, caller
-from api.messages import EVENTS, page_of_messages, preferred, receive, streamed_events
+from api.messages import EVENTS, page_of_messages, preferred, receive, streamed
 from api.runs import listed_runs
 from api.schemas import MessageFilter, NewMessage, NewThread, Page, ThreadFields, ThreadFilter
+from api.streams import event_stream
 from common.errors import ZergError
 from runs.deletion import delete_thread as delete_for_good
 from runs.services import start_run
@@ -78,7 +79,8 @@ def list_messages(request: HttpRequest, thread_id: int, page: Query[MessageFilte
     `Last-Event-ID`."""
     thread = _thread(request, thread_id)
     if preferred(request) == EVENTS:
-        return streamed_events(thread, caller(request), None, None, request.headers.get("Last-Event-ID"))
+        events = event_stream(thread, caller(request).user, None, request.headers.get("Last-Event-ID"))
+        return streamed(events, EVENTS)
     return page_of_messages(thread.messages.all(), page)
 
 
