@@ -73,7 +73,7 @@ def _step(
 ) -> Update:
     blocks = dict(place.blocks)
     frames: list[str] = []
-    for item in items_of(thread, _rows_to_show(thread, fresh), with_text=False):
+    for item in items_of(thread, _rows_to_show(thread, fresh, news), with_text=False):
         row = item.message
         if row.status == Status.STREAMING and row.pk in blocks:
             frames.append(_put_status(thread, item))
@@ -83,43 +83,36 @@ def _step(
         blocks.pop(row.pk, None)
         if row.status == Status.STREAMING:
             blocks[row.pk] = 0
-    frames += _unsettled_status(thread, news, {row.pk for row in fresh}, blocks)
     frames += surroundings(thread)
     frames += [json.dumps({"t": "say", "text": words}) for run in news if (words := _spoken(thread, run))]
     place = Place(max(changes.version, place.version), thread.leaf_id, blocks)
     return Update([*frames, _at(place)], place)
 
 
-def _rows_to_show(thread: Thread, fresh: list[ThreadMessage]) -> list[ThreadMessage]:
-    """The articles that changed, with the tool results that belong to them. Rows beside the branch are left out."""
-    asking = {row.parent_id for row in fresh if row.role == ThreadMessage.Role.TOOL and row.parent_id}
-    known = {row.pk: row for row in fresh}
-    rows = [row for row in fresh if row.seq is not None]
-    missing = list(ThreadMessage.objects.filter(pk__in=[pk for pk in asking if pk not in known]))
-    # A round's second result hangs on the first: climb to the answer that asked for them all.
-    while climbing := [row.parent_id for row in missing if row.role == ThreadMessage.Role.TOOL and row.parent_id]:
-        rows += missing
-        missing = list(ThreadMessage.objects.filter(pk__in=climbing))
-    rows += missing
-    calls = {call["id"] for row in rows for call in row.tool_calls}
-    have = {row.pk for row in rows}
+def _rows_to_show(thread: Thread, fresh: list[ThreadMessage], news: list[Any]) -> list[ThreadMessage]:
+    """The rows whose articles changed, and the tool results that belong to them.
+
+    A run's news show on its last answer (what it waits for, how long it took, Retry) and on the one before, which is
+    the last no more.
+    """
+    rows = {row.pk: row for row in fresh if row.seq is not None}
+    answers = ThreadMessage.objects.filter(thread=thread, role=ThreadMessage.Role.ASSISTANT)
+    for run in news:
+        rows.update((row.pk, row) for row in answers.filter(run_id=run.pk).order_by("-seq")[:2] if row.pk not in rows)
+    for result in [row for row in rows.values() if row.role == ThreadMessage.Role.TOOL]:
+        asking = answers.filter(run_id=result.run_id, seq__lt=result.seq).order_by("-seq").first()
+        if asking is not None:
+            rows.setdefault(asking.pk, asking)
+    calls = {call["id"] for row in rows.values() for call in row.tool_calls}
     if calls:
-        rows += ThreadMessage.objects.filter(thread=thread, tool_call_id__in=calls).exclude(pk__in=have)
-    unique = {row.pk: row for row in rows}
-    return sorted(unique.values(), key=lambda row: row.seq or 0)
+        results = ThreadMessage.objects.filter(thread=thread, tool_call_id__in=calls)
+        rows.update((row.pk, row) for row in results if row.pk not in rows)
+    return sorted(rows.values(), key=lambda row: row.seq or 0)
 
 
 def _put_status(thread: Thread, item: Item) -> str:
     pk = item.message.pk
     return _put(f"m-{pk}-st", f"m-{pk}", "threads/_status.html", item.context(thread))
-
-
-def _unsettled_status(thread: Thread, news: list[Any], done: set[int], blocks: dict[int, int]) -> list[str]:
-    """A run's news (waiting to try again, stopping) show on the message that it is writing."""
-    ids = {run.pk for run in news}
-    rows = [pk for pk in blocks if pk not in done]
-    messages = ThreadMessage.objects.filter(pk__in=rows, run_id__in=ids) if rows and ids else []
-    return [_put_status(thread, item) for item in items_of(thread, messages, with_text=False)]
 
 
 def surroundings(thread: Thread) -> list[str]:

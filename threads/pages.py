@@ -9,6 +9,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from django.db.models import Max
 from django.utils.safestring import SafeString, mark_safe
 
 from common.markdown import StreamRenderer, join_blocks, render_plain
@@ -103,7 +104,7 @@ def window(thread: Thread, *, before: int | None = None, count: int = WINDOW) ->
 
 
 def items_of(thread: Thread, rows: Iterable[ThreadMessage], *, with_text: bool = True) -> list[Item]:
-    """Articles for rows of one thread, in their order: three queries however many there are.
+    """Articles for rows of one thread, in their order: a few queries, however many there are.
 
     ``with_text`` False leaves out the text of messages being written: a live frame brings it.
     """
@@ -112,7 +113,12 @@ def items_of(thread: Thread, rows: Iterable[ThreadMessage], *, with_text: bool =
     shown = [row for row in rows if row.role != Role.TOOL]
     runs = {run.pk: run for run in _runs(thread, {row.run_id for row in shown if row.run_id})}
     siblings = _siblings(thread, shown)
-    last_of_run = {row.run_id: row.pk for row in shown if row.role == Role.ASSISTANT}
+    last_answers = set(
+        ThreadMessage.objects.filter(thread=thread, run_id__in=runs, role=Role.ASSISTANT)
+        .values("run_id")
+        .annotate(last=Max("pk"))
+        .values_list("last", flat=True)
+    )
     items = []
     for row in shown:
         run = runs.get(row.run_id or 0)
@@ -120,7 +126,7 @@ def items_of(thread: Thread, rows: Iterable[ThreadMessage], *, with_text: bool =
         item.tools = [_tool_row(call, results.get(call["id"]), run) for call in row.tool_calls]
         if row.source in BY_ITSELF and row.run_id:
             item.divider = Divider(BY_ITSELF[row.source], row.run_id, row.timestamp)
-        item.is_last = last_of_run.get(row.run_id) == row.pk
+        item.is_last = row.pk in last_answers
         if with_text or row.status != Status.STREAMING:
             item.blocks_html, item.tail_html = _rendered(row)
         items.append(item)
