@@ -21,7 +21,8 @@ class Program:
     """``log`` None: it writes to our own output. ``grace``: seconds between TERM and KILL when it is stopped.
 
     ``last``: it is stopped after all the others, because they need it. ``passed``: file descriptors it inherits.
-    ``before_start`` is called before each start, with the number of failures in a row.
+    ``before_start`` is called before each start, with the number of failures in a row. ``nice``: how far it steps
+    back when processors are short (0 to 19).
     """
 
     name: str
@@ -32,12 +33,19 @@ class Program:
     last: bool = False
     passed: tuple[int, ...] = ()
     stop_with: int = signal.SIGTERM
+    nice: int = 0
     before_start: Callable[[int], None] | None = None
 
 
 def spawn(program: Program) -> subprocess.Popen[bytes]:
     """Starts it in a session of its own, so that it and all it starts can be ended together."""
     parent = os.getpid()
+
+    def prepare() -> None:  # in the new process; safe here, where it would not be in a program with threads
+        tree.die_with(parent)
+        if program.nice:
+            os.nice(program.nice)
+
     output = _open_log(program.log) if program.log else None
     try:
         return subprocess.Popen(
@@ -49,8 +57,7 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
             stderr=subprocess.STDOUT if output is not None else None,
             pass_fds=program.passed,
             start_new_session=True,
-            # Safe here, where it would not be in a program with threads.
-            preexec_fn=lambda: tree.die_with(parent),
+            preexec_fn=prepare,
         )
     finally:
         if output is not None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 ASK_TIMEOUT = 2.0  # seconds
+LOOPBACK = "127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -18,23 +19,34 @@ class Readiness:
 
 def ask(host: str, port: int, origin: str) -> Readiness:
     """One question to /readyz, in the words of the origin that people use."""
+    status, body = _get(host, port, "/readyz", urlsplit(origin).netloc)
+    if status == 200:
+        return Readiness(True)
+    return Readiness(False, _parts_down(status, body) if status else "web does not answer yet")
+
+
+def model_is_loaded(port: int) -> bool:
+    status, _ = _get(LOOPBACK, port, "/health", LOOPBACK)
+    return status == 200
+
+
+def _get(host: str, port: int, path: str, name: str) -> tuple[int, bytes]:
+    """(status, body); the status is 0 when nobody answers."""
     connection = http.client.HTTPConnection(host, port, timeout=ASK_TIMEOUT)
     try:
-        connection.request("GET", "/readyz", headers={"Host": urlsplit(origin).netloc})
+        connection.request("GET", path, headers={"Host": name})
         response = connection.getresponse()
-        body = response.read(20_000)
+        return response.status, response.read(20_000)
     except (OSError, http.client.HTTPException):
-        return Readiness(False, "web does not answer yet")
+        return 0, b""
     finally:
         connection.close()
-    return Readiness(response.status == 200, "" if response.status == 200 else _parts_down(response.status, body))
 
 
 def _parts_down(status: int, body: bytes) -> str:
     try:
-        answer = json.loads(body)
-    except ValueError:
-        return f"web answers {status} to /readyz"
-    parts = answer.get("parts", answer) if isinstance(answer, dict) else {}
-    down = [f"{name}: {state}" for name, state in parts.items() if state not in ("ok", True)] if parts else []
+        parts = json.loads(body)["parts"]
+        down = [f"{name} is {state}" for name, state in parts.items() if state != "ok"]
+    except (ValueError, TypeError, LookupError, AttributeError):
+        down = []  # not our own words: a middleware's, or an error page
     return "; ".join(down) or f"web answers {status} to /readyz"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from zerg_site.launch import broker, install, ports, readiness, screen, services
+from zerg_site.launch import broker, install, ports, prepared, readiness, screen, services
 from zerg_site.launch.environment import setting
 from zerg_site.launch.guard import guarded
 from zerg_site.launch.home import Home, RunFile
@@ -60,7 +58,7 @@ def _model_to_serve() -> LocalModel | None:
 class _Up:
     def __init__(self, options: UpOptions, home: Home, model: LocalModel | None, pid: int) -> None:
         self.options, self.home, self.model, self.pid = options, home, model, pid
-        self.began = time.monotonic()
+        self.model_port = ports.quiet_port() if model else 0
         self.environment: dict[str, str] = {}
 
     def supervise(self, front: int) -> int:
@@ -88,17 +86,21 @@ class _Up:
     def _start(self) -> None:
         say("Starting …")
         self._start_helpers()
-        account = self._prepare()
-        self._start_services()
+        if prepared.is_prepared(self.home):
+            self._start_services()
+            account = self._prepare(nice=5)  # the services go first: nobody waits for this but the screen
+        else:
+            account = self._prepare()
+            self._start_services()
         self._wait_until_ready()
         for line in screen.lines(
             origin=self.origin,
             account=account,
-            model=self._model_line(),
+            offline_model=self.model.title if self.model else None,
             data=self.home.path,
             logs=self.home.logs,
             here=self.options.here,
-            open_to_all=self.options.host in ANY_ADDRESS and "ZERG_PUBLIC_ORIGIN" not in os.environ,
+            open_to_all=self.options.host in ANY_ADDRESS and not setting(os.environ, "ZERG_PUBLIC_ORIGIN"),
         ):
             say(line)
 
@@ -111,9 +113,9 @@ class _Up:
             redis_url = self.broker.url
         model_url = ""
         if self.model:
-            port = ports.quiet_port()
-            model_url = f"http://127.0.0.1:{port}/v1"
-            self._add("model", self.model.command(port), grace=2)
+            model_url = f"http://127.0.0.1:{self.model_port}/v1"
+            # The demo model thinks as fast as the processors have nothing better to do.
+            self.supervisor.start(self._program("model", self.model.command(self.model_port), nice=5))
         run = RunFile(self.pid, self.origin, redis_url, model_url, self.model.alias if self.model else "")
         self.environment = {
             **run.environment(),
@@ -122,29 +124,25 @@ class _Up:
         }
         self.home.announce(run)
 
-    def _prepare(self) -> screen.FirstAccount:
+    def _prepare(self, nice: int = 0) -> screen.FirstAccount:
         answer, writer = os.pipe()
-        program = Program(
-            "prepare",
-            (sys.executable, "-m", "zerg_site.launch.prepare", str(writer)),
-            self.environment,
-            self._log("prepare"),
-            passed=(writer,),
-        )
-        code = self.supervisor.run(program)
+        command = (sys.executable, "-m", "zerg_site.launch.prepare", str(writer))
+        code = self.supervisor.run(self._program("prepare", command, nice, passed=(writer,)))
         os.close(writer)
         with os.fdopen(answer, encoding="utf-8") as file:
             text = file.read()
         if code != 0:
             raise self._failed("prepare", "the database could not be prepared")
+        prepared.remember(self.home)
         return screen.FirstAccount.from_setup(text)
 
     def _start_services(self) -> None:
         if self.broker and not self.supervisor.wait_until(self.broker.answers, BROKER_PATIENCE):
             raise self._failed("broker", "the broker does not start")
-        self._add("web", services.web(self.listener), passed=(self.listener.fileno(),))
-        self._add("worker", services.worker("zerg"))
-        self._add("beat", services.beat(self.home.path))
+        web = services.web(self.listener)
+        self.supervisor.start(self._program("web", web, passed=(self.listener.fileno(),)))
+        self.supervisor.start(self._program("worker", services.worker("zerg")))
+        self.supervisor.start(self._program("beat", services.beat(self.home.path)))
 
     def _wait_until_ready(self) -> None:
         seen = readiness.Readiness(False)
@@ -156,12 +154,16 @@ class _Up:
             seen = readiness.ask(self._reachable_host(), self.port, self.origin)
             return seen.ready
 
-        while not self.supervisor.wait_until(is_ready, SLOW, every=0.1):
+        while not self.supervisor.wait_until(is_ready, SLOW, every=0.2):
             say(f"Not ready yet: {seen.why}. Its logs are in {near(self.home.logs, self.options.here)}.")
+        if self.model and not self.supervisor.wait_until(self._model_is_loaded, SLOW, every=0.1):
+            say("The offline demo model is still loading.")
 
-    def _add(self, name: str, command: tuple[str, ...], *, grace: float = 10, passed: tuple[int, ...] = ()) -> None:
-        log = self._log(name)
-        self.supervisor.start(Program(name, command, self.environment, log, grace=grace, passed=passed))
+    def _model_is_loaded(self) -> bool:
+        return readiness.model_is_loaded(self.model_port)
+
+    def _program(self, name: str, command: tuple[str, ...], nice: int = 0, passed: tuple[int, ...] = ()) -> Program:
+        return Program(name, command, self.environment, self._log(name), nice=nice, passed=passed)
 
     def _log(self, name: str) -> Path:
         return self.home.logs / f"{name}.log"
@@ -173,11 +175,3 @@ class _Up:
     def _reachable_host(self) -> str:
         host: str = self.listener.getsockname()[0]
         return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
-
-    def _model_line(self) -> str:
-        if self.model:
-            return f"{self.model.title}; add a real one under Settings, or start with OPENAI_API_KEY"
-        if _has_provider():
-            base = setting(os.environ, "OPENAI_BASE_URL") or "https://api.openai.com/v1"
-            return f"{setting(os.environ, 'ZERG_DEFAULT_MODEL') or 'the default'} at {urlsplit(base).netloc}"
-        return "none yet: add one under Settings, or start with OPENAI_API_KEY"
