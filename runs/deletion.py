@@ -6,6 +6,7 @@ from django.db import transaction
 
 from accounts.models import Membership, User
 from agents.models import Agent
+from common import bus
 from common.errors import ZergError
 from runs.models import UNFINISHED, Run
 from threads.models import Thread
@@ -18,6 +19,7 @@ def delete_thread(thread: Thread) -> None:
         Thread.objects.select_for_update().filter(pk=thread.pk).first()
         _require_quiet(Run.objects.filter(thread=thread.pk).filter(status__in=UNFINISHED).first(), "thread")
         Thread.objects.filter(pk=thread.pk).delete()
+        _tell_watchers(thread.pk)
 
 
 def delete_agent(agent: Agent, *, by: User) -> None:
@@ -29,13 +31,20 @@ def delete_agent(agent: Agent, *, by: User) -> None:
     if agent.created_by_id != by.pk and not _owns(by, agent):
         raise ZergError("forbidden", "Only who made the agent, or an owner of its workspace, can delete it.")
     with transaction.atomic():
-        Agent.objects.select_for_update().filter(pk=agent.pk).first()
-        list(Thread.objects.select_for_update().filter(agent=agent.pk).values_list("pk"))
+        threads = Thread.objects.select_for_update().filter(agent=agent.pk).order_by("pk")
+        thread_ids = list(threads.values_list("pk", flat=True))
         runs = Run.objects.filter(agent=agent.pk)
         _require_quiet(runs.filter(status__in=UNFINISHED).first(), "agent")
         # Versions are protected by the runs that used them, even where both go.
         runs.delete()
         Agent.objects.filter(pk=agent.pk).delete()
+        for thread_id in thread_ids:
+            _tell_watchers(thread_id)
+
+
+def _tell_watchers(thread_id: int) -> None:
+    """Whoever has the thread open looks, and finds that it is gone."""
+    transaction.on_commit(lambda: bus.ring(thread_id))
 
 
 def _owns(user: User, agent: Agent) -> bool:
