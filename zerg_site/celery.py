@@ -20,6 +20,7 @@ app.conf.update(
         "socket_connect_timeout": 2,
         "socket_keepalive": True,
         "visibility_timeout": 3600,
+        "max_retries": 0,
     },
     task_publish_retry=False,
     task_ignore_result=True,
