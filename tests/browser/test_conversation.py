@@ -161,7 +161,7 @@ def test_a_server_that_is_gone_loses_nothing(stack: Stack, person: BrowserContex
 def test_signed_out_in_another_tab_keeps_the_text(
     stack: Stack, contexts: Callable[..., BrowserContext], watch: Watch
 ) -> None:
-    watch.expected = [r"401|WebSocket"]
+    watch.expected = [r"40[13]|WebSocket"]
     context = contexts()
     page = context.new_page()
     page.goto(sign_in_link(stack))
