@@ -8,7 +8,7 @@ from textwrap import shorten
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.models import User
 from agents.models import Agent
@@ -17,6 +17,7 @@ from common.errors import ZergError
 from threads.models import Thread, ThreadMessage
 
 TITLE_CHARS = 60
+TRIES_TO_ACTIVATE = 5
 
 
 @contextmanager
@@ -54,15 +55,19 @@ def create_thread(
 
 
 def activate(thread: Thread) -> None:
-    """Makes ``thread`` the one that programs reach through its agent."""
-    with transaction.atomic():
-        # The agent's row is the lock: two activations at once must not both see the other as inactive.
-        Agent.objects.select_for_update().get(pk=thread.agent_id)
-        Thread.objects.filter(agent=thread.agent_id, owner=thread.owner_id, active=True).exclude(pk=thread.pk).update(
-            active=False
-        )
-        thread.active = True
-        thread.save(update_fields=["active"])
+    """Makes ``thread`` the one that programs reach through its agent; the one that was stops being it."""
+    beside = Thread.objects.filter(agent=thread.agent_id, owner=thread.owner_id, active=True).exclude(pk=thread.pk)
+    for _ in range(TRIES_TO_ACTIVATE):
+        try:
+            with transaction.atomic():
+                beside.update(active=False)
+                Thread.objects.filter(pk=thread.pk).update(active=True)
+                break
+        except IntegrityError:  # two were activated at once, and neither saw the other: the later one wins
+            continue
+    else:
+        raise ZergError("conflict", "Several threads of this agent were made the active one at once. Try again.")
+    thread.refresh_from_db(fields=["active"])
 
 
 def active_thread(agent: Agent, *, owner: User) -> Thread:
