@@ -8,7 +8,6 @@ import time
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import DatabaseError
 
 from common import alive
 from runs import recovery, states
@@ -38,8 +37,8 @@ async def beat(worker: Worker) -> None:
                 sweep_at = now + SWEEP_SECONDS
                 await worker.database(alive.mark, "worker")
                 await _sweep(worker)
-        except DatabaseError:
-            log.warning("The database did not answer the heartbeat; trying again", exc_info=True)
+        except Exception:  # whatever it is: a heart that stops would let every lease of this process run out
+            log.warning("A heartbeat failed; trying again", exc_info=True)
 
 
 async def _look(worker: Worker, *, renew: bool) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from functools import singledispatchmethod
 from typing import Any, Protocol, TypeVar
 
-from django.db import DatabaseError
+from django.db import Error as DatabaseProblem
 
 from agents.catalog import ModelChoice
 from common.bus import ROWS_CHANGED, thread_topic
@@ -181,7 +181,7 @@ class Recorder:
             except LeaseLost:
                 self._on_lease_lost()
                 return
-            except DatabaseError:
+            except DatabaseProblem:
                 log.warning("Run %s: a checkpoint failed; the next one tries again", self.run.pk, exc_info=True)
                 return
         live.durable = len(text)

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Protocol
 
 from channels.db import database_sync_to_async
-from django.db import DatabaseError
+from django.db import Error as DatabaseProblem
 from django.db.models import F, Q
 
 from common.bus import ROWS_CHANGED, Subscriber, thread_topic
@@ -123,7 +123,7 @@ class Room:
             self._again = False
             try:
                 changes = await read_changes_async(self.thread_id, self.version)
-            except DatabaseError:
+            except DatabaseProblem:
                 log.warning("Thread %s could not be read; trying again", self.thread_id, exc_info=True)
                 await asyncio.sleep(POLL_SECONDS)
                 self._again = True
