@@ -12,6 +12,8 @@ from common.markdown.parser import Block, complete, outline, parse, render_token
 PARSED_UP_TO = 24 * 1024
 """Characters of unfinished source above which it is parsed again only when it has grown by a quarter."""
 
+COLOURED_BY_LINE = 1_500
+
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)$")
 # What the start of a line can be before it is clear which block it begins.
 _MARKER_ONLY = re.compile(
@@ -219,8 +221,8 @@ class StreamRenderer:
         words = fence.info.split()
         code, language = "\n".join(lines), words[0] if words else ""
         done, body = self._coloured
-        if len(code) - done > max(400, done // 8):
-            done = code.rfind("\n") + 1
-            self._coloured = done, code_body(code[:done], language)
-            done, body = self._coloured
+        lines_end = code.rfind("\n") + 1
+        # Line by line while the code is short, then at every eighth more: colouring stays linear.
+        if lines_end > done and (lines_end < COLOURED_BY_LINE or lines_end - done > done // 8):
+            done, body = self._coloured = lines_end, code_body(code[:lines_end], language)
         return code_frame(body + escape_visible(code[done:]), language)

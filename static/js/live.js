@@ -72,7 +72,11 @@ const apply = {
       asked.set(m, Date.now());
       return;
     }
-    for (const html of b.slice(have - from)) blocks.append(parse(html));
+    for (const html of b.slice(have - from)) {
+      // The provisional block becomes the final one where it stands: nothing on the screen moves.
+      const block = parse(html).firstElementChild, written = tail.firstElementChild;
+      if (block) blocks.append(written ? merge(written, block) : block);
+    }
     mergeChildren(tail, parse(h));
   },
   // Another branch is being read, or this page was away too long: the log anew, and what is equal stays.

@@ -1,0 +1,61 @@
+"""The pages keep the promises that the strict policy, the live frames and the budgets of size rest on."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.contrib.staticfiles import finders
+from django.template import engines
+from django.template.loader import render_to_string
+
+from tests.common.html import look
+
+ROOT = Path(settings.BASE_DIR)
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+LIVE = ["_message", "_status", "_state", "_title", "_queue", "_queue_item", "_older", "_foot", "_tool", "_error"]
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_no_template_has_inline_script_or_style(path: Path) -> None:
+    source = path.read_text()
+    assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:|hx-on|hx-vals=.js:", source)
+    assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", source))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT / "templates")))
+def test_every_template_can_be_read(path: Path) -> None:
+    engines["django"].get_template(str(path.relative_to(ROOT / "templates")))
+    # A comment that spans lines would be shown to people.
+    for comment in re.findall(r"\{#.*?(?:#\}|$)", path.read_text(), flags=re.MULTILINE):
+        assert comment.endswith("#}")
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_a_partial_of_the_thread_has_nothing_around_its_element(name: str) -> None:
+    """Space around it would make a page that was put together from frames differ from one that was loaded."""
+    source = (ROOT / "templates/threads" / f"{name}.html").read_text()
+    assert not source.endswith("\n")
+    assert "#}\n" not in source
+
+
+@pytest.mark.parametrize("name", ["500", "404", "403", "403_csrf", "400"])
+def test_error_pages_need_no_request_and_no_database(name: str) -> None:
+    seen = look(render_to_string(f"{name}.html"))
+    assert "h1" in seen.tags
+    assert ("html", "data-theme", "system") in seen.attributes
+
+
+def compressed(*paths: str) -> int:
+    return sum(len(gzip.compress(Path(str(finders.find(path))).read_bytes(), 9)) for path in paths)
+
+
+def test_scripts_and_styles_stay_within_their_budgets() -> None:
+    assert compressed("css/zerg.css") <= 12 * 1024
+    assert compressed("js/core.js") <= 4 * 1024
+    assert compressed("js/live.js") <= 3 * 1024
+    assert compressed("js/thread.js") <= 5 * 1024
+    assert compressed("django_htmx/htmx-2.min.js", "js/core.js", "js/live.js", "js/thread.js") <= 32 * 1024
