@@ -46,4 +46,4 @@ def _marker(match: re.Match[str]) -> str:
     if before == "\U0001f3f4" and _FLAG_TAGS.fullmatch(run):
         return run
     names = f"U+{ord(run[0]):04X}" if len(run) == 1 else f"{len(run)} hidden characters"
-    return f'<span class="ctl">{names}</span>'
+    return f'<span class="unseen">{names}</span>'

@@ -37,7 +37,7 @@ _cleaner = nh3.Cleaner(
     clean_content_tags=set(),
     attributes={"a": {"href"}, "ol": {"start"}},
     allowed_classes={
-        "span": {"host", "ctl", "task"},
+        "span": {"host", "unseen", "task"},
         "th": {"right", "center"},
         "td": {"right", "center"},
         "p": {"plain"},

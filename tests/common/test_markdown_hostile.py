@@ -26,7 +26,7 @@ ATTRIBUTES = {
     "pre": {"tabindex"},
     "button": {"type", "class"},
 }
-OWN_CLASSES = {"code", "code-head", "table-wrap", "copy", "host", "ctl", "task", "plain", "right", "center"}
+OWN_CLASSES = {"code", "code-head", "table-wrap", "copy", "host", "unseen", "task", "plain", "right", "center"}
 
 PAYLOADS = [
     "<script>alert(1)</script>",
