@@ -1,0 +1,110 @@
+"""What must be true of the rows at every moment, whatever died before. ``./zerg manage zerg_check`` looks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, Sum
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from runs.models import ACTIVE, UNFINISHED, Run, RunStatus, Step
+from threads.models import Thread, ThreadMessage
+from triggers.models import Occurrence, Schedule
+
+ORPHAN_SECONDS = 90
+"""A run whose worker is gone must have been taken care of after so long."""
+
+Check = Callable[[], Iterator[str]]
+
+
+def breaks() -> Iterator[str]:
+    """A line for each break, of all checks."""
+    for check in CHECKS:
+        yield from check()
+
+
+def _transcripts_count_without_gap() -> Iterator[str]:
+    counted = Thread.objects.annotate(
+        rows=Count("messages__seq"), first=Min("messages__seq"), last=Coalesce(Max("messages__seq"), 0)
+    )
+    for thread in counted.exclude(rows=F("last"), last_seq=F("last")).values("pk", "rows", "last", "last_seq"):
+        yield "thread {pk}: {rows} rows, the last is number {last}, the thread says {last_seq}".format(**thread)
+
+
+def _one_active_run_in_a_thread() -> Iterator[str]:
+    active = Run.objects.filter(status__in=ACTIVE).order_by().values("thread")
+    for row in active.annotate(runs=Count("pk")).filter(runs__gt=1):
+        yield f"thread {row['thread']}: {row['runs']} runs are active"
+
+
+def _nothing_says_running_when_nothing_runs() -> Iterator[str]:
+    limit = timezone.now() - timedelta(seconds=ORPHAN_SECONDS)
+    orphans = Q(lease_expires_at__lt=limit) | Q(lease_expires_at=None) | Q(lease_owner="")
+    for run in Run.objects.filter(orphans, status=RunStatus.RUNNING):
+        yield f"run {run.pk}: says running, and no worker holds it since {run.lease_expires_at}"
+    for run in Run.objects.filter(status__in=UNFINISHED).exclude(finished_at=None):
+        yield f"run {run.pk}: is {run.status} and has an end"
+    for run in Run.objects.exclude(status__in=UNFINISHED).filter(Q(finished_at=None) | Q(reason="")):
+        yield f"run {run.pk}: is {run.status} without an end or a reason"
+
+
+def _nothing_is_left_behind_by_a_run_that_is_over() -> Iterator[str]:
+    for step in Step.objects.filter(status=Step.Status.STARTED).exclude(run__status=RunStatus.RUNNING):
+        yield f"run {step.run_id}: its step {step.index} says started, and the run does not go on"
+    running = Run.objects.filter(pk=OuterRef("run_id"), status=RunStatus.RUNNING)
+    written = ThreadMessage.objects.filter(status=ThreadMessage.Status.STREAMING)
+    for message in written.filter(~Exists(running)):
+        yield f"message {message.pk}: says that it is being written, and run {message.run_id} does not go on"
+    queued = Run.objects.filter(input_message=OuterRef("pk"), status=RunStatus.QUEUED)
+    for message in ThreadMessage.objects.filter(~Exists(queued), status=ThreadMessage.Status.QUEUED):
+        yield f"message {message.pk}: waits in the queue, and no run waits for it"
+
+
+def _no_call_succeeded_twice() -> Iterator[str]:
+    answered = Step.objects.filter(kind=Step.Kind.TOOL, status=Step.Status.SUCCEEDED).order_by()
+    for row in answered.values("run", "call_id").annotate(times=Count("pk")).filter(times__gt=1):
+        yield f"run {row['run']}: the call {row['call_id']} succeeded {row['times']} times"
+
+
+def _tokens_and_money_add_up() -> Iterator[str]:
+    sums = Run.objects.annotate(
+        step_input=Coalesce(Sum("steps__input_tokens"), 0),
+        step_output=Coalesce(Sum("steps__output_tokens"), 0),
+        step_cost=Sum("steps__cost_usd"),
+    )
+    for run in sums.exclude(input_tokens=F("step_input"), output_tokens=F("step_output")):
+        yield f"run {run.pk}: its tokens are not the sum of its steps'"
+    for run in sums.filter(cost_usd__isnull=False).exclude(cost_usd=F("step_cost")):
+        yield f"run {run.pk}: costs {run.cost_usd}, its steps {run.step_cost}"
+
+
+def _rows_stay_in_their_thread_and_with_their_owner() -> Iterator[str]:
+    for message in ThreadMessage.objects.exclude(parent=None).exclude(parent__thread=F("thread")):
+        yield f"message {message.pk}: its parent is in another thread"
+    for message in ThreadMessage.objects.filter(version__gt=F("thread__version")):
+        yield f"message {message.pk}: has a version that its thread has not reached"
+    for thread in Thread.objects.exclude(leaf=None).exclude(leaf__thread=F("pk")):
+        yield f"thread {thread.pk}: reads a branch of another thread"
+    for run in Run.objects.exclude(thread__agent=F("agent")):
+        yield f"run {run.pk}: its agent is not its thread's"
+    for schedule in Schedule.objects.exclude(thread=None).exclude(thread__owner=F("owner"), thread__agent=F("agent")):
+        yield f"schedule {schedule.pk}: writes into a thread of somebody else or of another agent"
+
+
+def _every_due_time_tells_what_became_of_it() -> Iterator[str]:
+    for occurrence in Occurrence.objects.exclude(outcome=Occurrence.Outcome.RAN).filter(Q(reason="") | ~Q(run=None)):
+        yield f"occurrence {occurrence.pk}: was {occurrence.outcome} without a reason, or has a run"
+
+
+CHECKS: tuple[Check, ...] = (
+    _transcripts_count_without_gap,
+    _one_active_run_in_a_thread,
+    _nothing_says_running_when_nothing_runs,
+    _nothing_is_left_behind_by_a_run_that_is_over,
+    _no_call_succeeded_twice,
+    _tokens_and_money_add_up,
+    _rows_stay_in_their_thread_and_with_their_owner,
+    _every_due_time_tells_what_became_of_it,
+)
