@@ -8,8 +8,10 @@ from django.db.models import Q
 from accounts.models import User
 from agents.models import Agent
 from common.access import OwnedQuerySet
+from common.errors import ZergError
 from runs.models import Run
 from threads.models import Thread
+from triggers import timing
 
 
 class Schedule(models.Model):
@@ -72,6 +74,19 @@ class Schedule(models.Model):
     @staticmethod
     def visible_to(user: User) -> Q:
         return Q(owner=user, agent__workspace__memberships__user=user)
+
+    @property
+    def sentence(self) -> str:
+        """When it runs, in words; the bare expression where it cannot be read."""
+        try:
+            return timing.describe(self.kind, self.expression, self.timezone)
+        except ZergError:
+            return self.expression
+
+    @property
+    def title(self) -> str:
+        """Its name, else what it does."""
+        return self.name or f"{self.agent}: {self.sentence}"
 
 
 class Occurrence(models.Model):

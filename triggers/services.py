@@ -162,7 +162,7 @@ def thread_of(schedule: Schedule) -> Thread:
     thread = create_thread(
         schedule.agent,
         owner=schedule.owner,
-        title=title_of(schedule),
+        title=schedule.title[:200],
         thread_type=Thread.Type.SCHEDULE,
         title_by_person=True,
     )
@@ -170,11 +170,6 @@ def thread_of(schedule: Schedule) -> Thread:
         schedule.thread = thread
         Schedule.objects.filter(pk=schedule.pk).update(thread=thread)
     return thread
-
-
-def title_of(schedule: Schedule) -> str:
-    """What its threads are called: its name, else what it does."""
-    return (schedule.name or f"{schedule.agent}: {timing.describe(*_timing(schedule))}")[:200]
 
 
 def tell_agent(agent_id: int) -> None:
@@ -203,6 +198,8 @@ def _timing(schedule: Schedule) -> tuple[str, str, str]:
 def _set_next_time(schedule: Schedule) -> None:
     now = clock.now()
     if schedule.enabled:
+        if schedule.agent.archived_at is not None:
+            _refuse("agent", f"{schedule.agent} is archived. Restore it first.")
         schedule.expression = timing.check(*_timing(schedule), now)
         schedule.next_run_at = timing.next_times(*_timing(schedule), now, 1)[0]
         schedule.disabled_reason = ""

@@ -1,0 +1,187 @@
+"""The pages of schedules."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.people import PersonRequest, signed_in
+from accounts.zones import ZONES, zone_of
+from agents.models import Agent
+from common.errors import ZergError
+from common.redirects import see_other
+from common.templatetags.zerg import in_words
+from triggers import services
+from triggers.forms import ScheduleForm, initial_of
+from triggers.models import Occurrence, Schedule
+
+PER_PAGE = 50
+FIRST = {"kind": "cron", "thread_mode": "own", "overlap_policy": "skip", "missed_policy": "latest", "enabled": True}
+
+
+@signed_in
+@require_safe
+def schedule_list(request: PersonRequest) -> HttpResponse:
+    """The person's schedules with what they do next and did last; those that are due soonest first."""
+    page = Paginator(_with_last(Schedule.objects.for_user(request.user)), PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "schedules/page_list.html", {"page": page})
+
+
+def _with_last(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
+    last = Occurrence.objects.filter(schedule=OuterRef("pk")).order_by("-scheduled_for", "-id")
+    rows = schedules.select_related("agent").annotate(
+        last_outcome=Subquery(last.values("outcome")[:1]),
+        last_reason=Subquery(last.values("reason")[:1]),
+        last_time=Subquery(last.values("scheduled_for")[:1]),
+        last_run=Subquery(last.values("run")[:1]),
+    )
+    return rows.order_by(F("next_run_at").asc(nulls_last=True), "-id")
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def new_schedule(request: PersonRequest) -> HttpResponse:
+    """The form of a new schedule; ``?agent=`` chooses its agent."""
+    if not Agent.objects.for_user(request.user).filter(archived_at=None).exists():
+        messages.info(request, "Make an agent first: then it can have a schedule.")
+        return see_other("agents:new")
+    asked = request.GET.get("agent", "")
+    agent = Agent.objects.get_for(request.user, int(asked)) if asked.isdecimal() else None
+    initial = {**FIRST, "agent": agent, "timezone": request.user.timezone}
+    form = ScheduleForm(_sent(request), user=request.user, initial=initial)
+    if _is_to_be_saved(request, form):
+        fields = dict(form.cleaned_data)
+        try:
+            schedule = services.create_schedule(fields.pop("agent"), owner=request.user, **fields)
+        except ZergError as error:
+            form.add_refusal(error)
+        else:
+            messages.success(request, f"Saved. {schedule.sentence}.")
+            return see_other("schedules:detail", schedule.pk)
+    return _form_page(request, form, {})
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def schedule_detail(request: PersonRequest, pk: int) -> HttpResponse:
+    """A schedule's form, and the ledger of its due times."""
+    schedule = _mine(request, pk)
+    form = ScheduleForm(_sent(request), user=request.user, schedule=schedule, initial=initial_of(schedule))
+    if _is_to_be_saved(request, form):
+        try:
+            services.update_schedule(schedule, **form.cleaned_data)
+        except ZergError as error:
+            form.add_refusal(error)
+        else:
+            messages.success(request, "Saved.")
+            return see_other("schedules:detail", pk)
+    rows = schedule.occurrences.select_related("run").order_by("-scheduled_for", "-id")
+    ledger = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    return _form_page(request, form, {"schedule": schedule, "page": ledger})
+
+
+def _sent(request: PersonRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
+
+
+def _is_to_be_saved(request: PersonRequest, form: ScheduleForm) -> bool:
+    return request.method == "POST" and "preview" not in request.POST and form.is_valid()
+
+
+def _form_page(request: PersonRequest, form: ScheduleForm, context: dict[str, Any]) -> HttpResponse:
+    is_preview = "preview" in request.POST
+    kind, expression, zone = (form[name].value() or "" for name in ("kind", "expression", "timezone"))
+    context |= {"form": form, "zones": ZONES, **preview_context(str(kind), str(expression), str(zone))}
+    return render(request, "schedules/page_form.html", context, status=422 if form.is_bound and not is_preview else 200)
+
+
+@signed_in
+@require_POST
+def preview(request: PersonRequest) -> HttpResponse:
+    """What a timing means and its next times: the preview's area for htmx, a page of its own without script."""
+    sent = request.POST
+    expression = sent.get("expression", sent.get("schedule", ""))
+    zone = sent.get("timezone", sent.get("schedule_timezone", "")).strip() or request.user.timezone
+    context = preview_context(sent.get("kind") or "cron", expression, zone)
+    template = "schedules/_preview.html" if request.htmx else "schedules/page_preview.html"
+    return render(request, template, context, status=422 if context.get("problem") else 200)
+
+
+def preview_context(kind: str, expression: str, zone: str) -> dict[str, Any]:
+    """``{preview, times, problem}`` for ``_preview.html``; nothing for an empty expression."""
+    if not expression.strip():
+        return {}
+    now = timezone.now()
+    try:
+        found = services.preview(kind, expression, zone, now)
+    except ZergError as error:
+        return {"problem": error.message}
+    moments = [datetime.fromisoformat(text) for text in found["next"]]
+    local = [moment.astimezone(zone_of(zone)) for moment in moments]
+    # As texts: a template would turn the times into the person's own zone.
+    times = [
+        {"iso": time.isoformat(), "words": f"{time:%a %-d %b %Y, %H:%M}", "in": in_words((time - now).total_seconds())}
+        for time in local
+    ]
+    return {"preview": found, "times": times}
+
+
+@signed_in
+@require_POST
+def pause(request: PersonRequest, pk: int) -> HttpResponse:
+    services.pause(_mine(request, pk))
+    messages.success(request, "Paused. What would come due meanwhile is not made up for.")
+    return _back(request, pk)
+
+
+@signed_in
+@require_POST
+def resume(request: PersonRequest, pk: int) -> HttpResponse:
+    try:
+        services.resume(_mine(request, pk))
+    except ZergError as error:
+        if error.code == "not_found":
+            raise
+        messages.error(request, error.message)
+    else:
+        messages.success(request, "It goes on.")
+    return _back(request, pk)
+
+
+@signed_in
+@require_POST
+def run(request: PersonRequest, pk: int) -> HttpResponse:
+    """Run now, beside the due times: leads to the thread that it writes to."""
+    schedule = _mine(request, pk)
+    try:
+        started = services.run_now(schedule, actor=request.user)
+    except ZergError as error:
+        messages.error(request, error.message)
+        return _back(request, pk)
+    return see_other("threads:detail", started.thread_id)
+
+
+@signed_in
+@require_POST
+def delete(request: PersonRequest, pk: int) -> HttpResponse:
+    schedule = _mine(request, pk)
+    services.delete_schedule(schedule)
+    messages.success(request, f"{schedule.title} is deleted. Its threads stay.")
+    return see_other("schedules:list")
+
+
+def _mine(request: PersonRequest, pk: int) -> Schedule:
+    schedules: QuerySet[Schedule] = Schedule.objects.select_related("agent", "thread__agent")
+    return schedules.get_for(request.user, pk)  # type: ignore[attr-defined, no-any-return]  # an OwnedQuerySet
+
+
+def _back(request: PersonRequest, pk: int) -> HttpResponse:
+    return see_other("schedules:list") if request.POST.get("back") == "list" else see_other("schedules:detail", pk)
