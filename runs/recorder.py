@@ -153,6 +153,9 @@ class Recorder:
             await self._write(records.end, ending)
 
     def _usage_so_far(self, text: str) -> Usage:
+        """An estimate for a call that was cut off. One that wrote nothing costs nothing."""
+        if not text:
+            return Usage(0, 0, 0, estimated=True)
         return Usage(self._input_estimate, 0, len(text) // CHARS_PER_TOKEN, estimated=True)
 
     async def _settle(self, answer: Answer, ending: Ending | None) -> int:

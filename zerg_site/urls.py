@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 import accounts.urls
 import agents.urls
@@ -12,6 +14,8 @@ from zerg_site import health
 settings_patterns = [*accounts.urls.settings_patterns, *agents.urls.settings_patterns]
 
 urlpatterns = [
+    # Browsers ask for it on pages that name no icon of their own, the admin's among them.
+    path("favicon.ico", RedirectView.as_view(url=settings.STATIC_URL + "img/favicon.svg"), name="favicon"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("", include("accounts.urls")),
