@@ -105,12 +105,18 @@ class Room:
         self._reading: asyncio.Task[None] | None = None
 
     def begin(self, changes: Changes) -> None:
-        """The first watcher has read the rows: the room goes on from there, not from the beginning of the thread."""
+        """A watcher has read the rows. After the first, the room goes on from there, not from the thread's beginning."""
         if self.version < 0:
             self.version = changes.version
             self._keep_live(changes)
             if self._again:
                 self.rows_may_have_changed()
+        else:
+            # Text that was heard of and is not durable yet: a newcomer gets what the others have.
+            for message in changes.messages:
+                if message.status == ThreadMessage.Status.STREAMING and (live := self.live.get(message.pk)):
+                    live.extend(0, message.content)
+                    message.content = live.text
 
     def rows_may_have_changed(self) -> None:
         """Reads the rows, soon and once: a doorbell that rings while they are read makes them be read again."""
@@ -148,6 +154,7 @@ class Room:
             if message.status == ThreadMessage.Status.STREAMING:
                 live = self.live.setdefault(message.pk, LiveMessage(message.pk, message.run_id or 0))
                 live.extend(0, message.content)
+                message.content = live.text
             else:
                 self.live.pop(message.pk, None)
 

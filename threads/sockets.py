@@ -86,6 +86,10 @@ class ThreadSocket(AsyncWebsocketConsumer):
             self._room.begin(changes)
         return changes
 
+    def hold(self) -> None:
+        """From now on until ``caught_up`` the hub's news wait: rows are about to be read once more."""
+        self._pending = self._pending or []
+
     def caught_up(self) -> None:
         """What the hub told while the rows were read is shown now, in order."""
         pending, self._pending = self._pending or [], None
