@@ -67,11 +67,13 @@ class ApiSocket(ThreadSocket):
 
     async def _resume(self, frame: dict[str, Any]) -> None:
         after = _integer(frame, "version")
+        self.hold()
         changes = await self.catch_up(after)
         if changes is not None:
-            # The client counts from its version; what it holds of unfinished messages is not known: they start anew.
-            self._feed.version, self._feed.have = after, {}
+            # The client counts from its version. What it holds of unfinished messages is what this socket has sent.
+            self._feed.version = after
             self._feed.show(changes)
+            self.caught_up()
 
     def _require(self, scope: str) -> None:
         if scope not in self.scopes:

@@ -34,7 +34,10 @@ class Frame:
 
 
 class Feed:
-    """``have`` maps messages being written to the code points that the client holds of them."""
+    """``have`` maps messages being written to the code points that the client holds of them.
+
+    Both it and ``version`` say where the client is with the frame that is put, before it is put.
+    """
 
     def __init__(self, put: Callable[[Frame], None], have: dict[int, int] | None = None) -> None:
         self._put = put
@@ -43,6 +46,7 @@ class Feed:
 
     def history(self, changes: Changes) -> None:
         """Where things stand, for a client that has nothing yet."""
+        self.version = changes.version
         self._put(
             Frame(
                 "thread_history",
@@ -52,7 +56,6 @@ class Feed:
                 runs=[run_json(run) for run in changes.runs],
             )
         )
-        self.version = changes.version
         for row in changes.messages:
             if row.status == ThreadMessage.Status.STREAMING:
                 self._start(row)
@@ -73,16 +76,16 @@ class Feed:
         had = self.have.get(live.message_id)
         if had is None or had >= len(live.text):
             return
-        self._put(_shared(live, had, lambda: _chunk(live.run_id, live.message_id, had, live.text[had:])))
         self.have[live.message_id] = len(live.text)
+        self._put(_shared(live, had, lambda: _chunk(live.run_id, live.message_id, had, live.text[had:])))
 
     def _show_message(self, changes: Changes, row: ThreadMessage) -> None:
         is_written = row.status == ThreadMessage.Status.STREAMING
         had = self.have.get(row.pk)
         if is_written and had is not None:
             if len(row.content) > had:
-                self._put(_chunk(row.run_id, row.pk, had, row.content[had:]))
                 self.have[row.pk] = len(row.content)
+                self._put(_chunk(row.run_id, row.pk, had, row.content[had:]))
             return
         if had is not None:
             self._end(row, had)
@@ -91,11 +94,12 @@ class Feed:
             self._start(row)
 
     def _start(self, row: ThreadMessage) -> None:
-        self._put(Frame("stream_start", run_id=row.run_id, message_id=row.pk, content=row.content))
         self.have[row.pk] = len(row.content)
+        self._put(Frame("stream_start", run_id=row.run_id, message_id=row.pk, content=row.content))
 
     def _end(self, row: ThreadMessage, had: int) -> None:
         if len(row.content) > had:
+            self.have[row.pk] = len(row.content)
             self._put(_chunk(row.run_id, row.pk, had, row.content[had:]))
         del self.have[row.pk]
         self._put(

@@ -22,19 +22,21 @@ class FrameQueue:
     """A watcher that gathers frames for one HTTP response."""
 
     def __init__(self, have: dict[int, int] | None = None) -> None:
-        self.queue: asyncio.Queue[Frame | None] = asyncio.Queue()
-        self.feed = Feed(self.queue.put_nowait, have)
+        self.queue: asyncio.Queue[tuple[Frame, str] | None] = asyncio.Queue()
+        self.feed = Feed(self._put, have)
+        self._batch: list[tuple[Frame, str]] = []
         self._pending: list[Changes] | None = []
         self._room: Room | None = None
 
-    async def begin(self, thread_id: int, after: int | None) -> None:
-        """Joins the hub, then reads the rows: all of them as history, or those newer than ``after``."""
+    async def begin(self, thread_id: int, after: int | None) -> Changes | None:
+        """Joins the hub, then reads the rows: all of them as history, or those newer than ``after``. Gives the rows;
+        None when the thread is gone."""
         self._room = await hub().join(thread_id, self)
         read = database_sync_to_async(read_changes, thread_sensitive=False)
         changes = await read(thread_id, -1 if after is None else after, HISTORY if after is None else None)
         if changes is None:
             self.thread_gone()
-            return
+            return None
         self._room.begin(changes)
         if after is None:
             self.feed.history(changes)
@@ -46,17 +48,33 @@ class FrameQueue:
             self.feed.show(later)
         for live in self._room.live.values():
             self.feed.grow(live)
+        self._pass_on()
+        return changes
+
+    def _put(self, frame: Frame) -> None:
+        """Each frame has the id of where a client is once it has it: a stream may be cut after any of them."""
+        self._batch.append((frame, make_event_id(self.feed)))
+
+    def _pass_on(self) -> None:
+        """The last frame of a batch brings its client to the version of all of it."""
+        if self._batch:
+            self._batch[-1] = (self._batch[-1][0], make_event_id(self.feed))
+        for item in self._batch:
+            self.queue.put_nowait(item)
+        self._batch.clear()
 
     def rows_changed(self, changes: Changes) -> None:
         if self._pending is not None:
             self._pending.append(changes)
         else:
             self.feed.show(changes)
+            self._pass_on()
         self._stop_if_it_lags()
 
     def text_grew(self, live: LiveMessage) -> None:
         if self._pending is None:
             self.feed.grow(live)
+            self._pass_on()
             self._stop_if_it_lags()
 
     def thread_gone(self) -> None:
@@ -77,18 +95,19 @@ async def event_stream(thread: Thread, user: User, run: Run | None, last_event_i
     after, have = parse_event_id(last_event_id)
     frames = FrameQueue(have)
     try:
-        await frames.begin(thread.pk, after)
-        while True:
+        changes = await frames.begin(thread.pk, after)
+        is_over = run is not None and _was_over(run, changes, after)
+        while not (is_over and frames.queue.empty()):
             try:
-                frame = await asyncio.wait_for(frames.queue.get(), HEARTBEAT_SECONDS)
+                item = await asyncio.wait_for(frames.queue.get(), HEARTBEAT_SECONDS)
             except TimeoutError:
                 if not await _still_visible(user, thread.pk):
                     return
                 yield b": still here\n\n"
                 continue
-            if frame is None:
+            if item is None:
                 return
-            event_id = make_event_id(frames.feed) if frames.queue.empty() else ""
+            frame, event_id = item
             yield _event(frame, event_id)
             if run is not None and _ends(frame, run.pk):
                 return
@@ -97,8 +116,7 @@ async def event_stream(thread: Thread, user: User, run: Run | None, last_event_i
 
 
 def _event(frame: Frame, event_id: str) -> bytes:
-    identity = f"id: {event_id}\n" if event_id else ""
-    return f"{identity}event: {frame.type}\ndata: {frame.text}\n\n".encode()
+    return f"id: {event_id}\nevent: {frame.type}\ndata: {frame.text}\n\n".encode()
 
 
 def make_event_id(feed: Feed) -> str:
@@ -118,6 +136,12 @@ def parse_event_id(text: str | None) -> tuple[int | None, dict[int, int]]:
         return None, {}
 
 
+def _was_over(run: Run, changes: Changes | None, after: int | None) -> bool:
+    """Whether a run had ended before the stream began: then no later frame will tell its end. ``run`` was read before
+    ``changes``, which as history leave out the runs that are over."""
+    return run.is_finished or (after is None and changes is not None and run.pk not in {r.pk for r in changes.runs})
+
+
 def _ends(frame: Frame, run_id: int) -> bool:
     run: dict[str, Any] = frame.data.get("run", {})
     return frame.type == "run" and run["id"] == run_id and run["status"] not in UNFINISHED
@@ -134,10 +158,10 @@ async def text_stream(run: Run, message: ThreadMessage) -> AsyncIterator[bytes]:
     try:
         await frames.begin(run.thread_id, message.version)
         while not answer.is_over:
-            frame = await frames.queue.get()
-            if frame is None:
+            item = await frames.queue.get()
+            if item is None:
                 return
-            if piece := answer.take(frame):
+            if piece := answer.take(item[0]):
                 yield piece.encode()
     finally:
         await hub().leave(run.thread_id, frames)

@@ -22,12 +22,12 @@ def clean_environment(**settings: str) -> dict[str, str]:
     return {**kept, "PYTHONUNBUFFERED": "1", **settings}
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 20.0, every: float = 0.02) -> None:
     """Asks ``condition`` again and again; fails the test when it does not hold within ``seconds``."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 @dataclass
@@ -82,7 +82,8 @@ class Part:
         return self.process.wait(seconds)
 
     def tail(self, lines: int = 60) -> str:
-        """The end of its log."""
+        """The end of its log, without what our own questions to /readyz left there."""
         if not self.log.exists():
             return ""
-        return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-lines:])
+        said = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join([line for line in said if "/readyz" not in line][-lines:])

@@ -137,7 +137,7 @@ class Stack:
             return 0, {}
 
     def until_ready(self, seconds: float = START_SECONDS) -> None:
-        wait_until(self._is_ready, "everything is ready", seconds)
+        wait_until(self._is_ready, "everything is ready", seconds, every=0.1)
 
     def _is_ready(self) -> bool:
         for name, part in self.parts.items():
