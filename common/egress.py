@@ -24,6 +24,8 @@ TUNNELS = [
 class AddressRefused(OSError):
     """A request was about to connect to an address that it may not reach. The text is for people."""
 
+    for_people = True  # says to layers that know nothing of this one: show the text as it is
+
 
 def is_public(address: IPAddress) -> bool:
     """True only for an address on the open internet; mapped and tunnelled forms of private ones are not."""

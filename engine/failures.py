@@ -50,6 +50,7 @@ _TLS = (
     "The secure connection to {who} at {url} failed, so {model} was not asked. Check the address and the "
     "server's certificate."
 )
+_FORBIDDEN = "{who} was not asked for {model}: {why}"
 _REDIRECT = "{who} redirects {url} to another address, so {model} was not asked. Enter the final address."
 
 
@@ -96,6 +97,9 @@ class Failures:
         """The error of a connection that was not made, or broke before the answer began."""
         causes = list(_causes(error))
         detail = " <- ".join(f"{type(cause).__name__}: {cause}" for cause in causes)
+        if refusals := [str(cause) for cause in causes if getattr(cause, "for_people", False)]:
+            # The operator's rules forbid the address: asking again changes nothing.
+            return self.make("unreachable", template=_FORBIDDEN, why=refusals[0], detail=detail)
         if _any(causes, aiohttp.ConnectionTimeoutError):
             return self.timeout("timeout_connect", connect_limit)
         if _any(causes, ssl.SSLError, aiohttp.ClientSSLError):

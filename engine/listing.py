@@ -18,6 +18,7 @@ LISTING_SECONDS = 10.0
 
 async def list_models(client: openai.AsyncOpenAI, *, provider_name: str, limits: Limits) -> list[str]:
     """The names of the provider's models, in its own order. Raises ModelError with the true reason when it refuses."""
+    import httpx2
     import openai
 
     failures = Failures(
@@ -29,8 +30,9 @@ async def list_models(client: openai.AsyncOpenAI, *, provider_name: str, limits:
     seconds = min(limits.first_byte, LISTING_SECONDS)
     try:
         async with asyncio.timeout(seconds):
-            page = await client.models.list(timeout=limits.connect)
-    except (TimeoutError, openai.APITimeoutError) as error:
+            # Reads are bounded by the line above. What openai calls a timeout may be a refused connection.
+            page = await client.models.list(timeout=httpx2.Timeout(None, connect=limits.connect, pool=limits.connect))
+    except TimeoutError as error:
         raise failures.timeout("timeout_first_byte", seconds) from error
     except openai.APIStatusError as error:
         raise failures.from_status(error.status_code, error.response.headers, error.response.text) from error
