@@ -12,6 +12,7 @@ from django.urls import reverse_lazy
 from accounts.models import User
 from agents import schedules
 from agents.catalog import choose
+from agents.choices import default_in_words
 from agents.models import Agent
 from agents.services import save_agent
 from agents.toolbox import TOOLS
@@ -27,7 +28,7 @@ SCHEDULES_NAMES = {"expression": "schedule", "timezone": "schedule_timezone"}
 
 
 def first_sentence(text: str) -> str:
-    return text.strip().partition("\n")[0]
+    return " ".join(text.split()).partition(". ")[0].rstrip(".") + "."
 
 
 class AgentForm(AgentModelForm):
@@ -69,7 +70,6 @@ class AgentForm(AgentModelForm):
         }
         help_texts = {
             "task_instructions": "What it does when it runs by itself: on a schedule, or with Run now.",
-            "model": "Choose one, or type its name. Empty: the default model.",
             "max_output_tokens": "In tokens. Empty: as long as the model allows.",
             "temperature": "0 is steady, 1 is varied. Empty: the model's own.",
             "memory_window": "Used by “The last few messages”.",
@@ -88,6 +88,8 @@ class AgentForm(AgentModelForm):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
+        default = default_in_words(self.instance.workspace_id)
+        self.fields["model"].help_text = f"Choose one, or type its name. Empty, it is the default: {default}"
         present = schedules.default_of(self.instance, user) if self.instance.pk else None
         self.fields["schedule"].initial = present["expression"] if present else ""
         self.fields["schedule_timezone"].initial = present["timezone"] if present else user.timezone

@@ -34,7 +34,7 @@ def provider_list(request: PersonRequest) -> HttpResponse:
     workspace = request.user.home_workspace()
     in_use = list(providers_for(workspace.pk))
     served = agents_by_provider(workspace.pk)
-    providers = visible(request).annotate(model_count=Count("models", filter=Q(models__enabled=True)))
+    providers = visible(request).annotate(model_count=Count("language_models", filter=Q(language_models__enabled=True)))
     default_id = in_use[0].pk if in_use else None
     rows = [
         {

@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, prefetch_related_objects
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -16,7 +16,7 @@ from accounts.people import PersonRequest, signed_in
 from accounts.zones import ZONES
 from agents import home as at_home
 from agents.catalog import choose
-from agents.choices import choice_in_words, default_in_words, model_options
+from agents.choices import choice_in_words, model_options
 from agents.forms import AgentForm
 from agents.models import Agent, AgentVersion
 from agents.services import archive_agent, duplicate_agent, restore_agent
@@ -26,6 +26,7 @@ from common.redirects import see_other
 
 PER_PAGE = 30
 MOST_VERSIONS = 50
+SHOWN_WITH: dict[str, tuple[str, ...]] = {"threads": (), "runs": ("agent", "thread"), "schedules": ()}
 TABS = ("threads", "runs", "schedules", "setup")
 
 
@@ -57,7 +58,8 @@ def agent_list(request: PersonRequest) -> HttpResponse:
     agents = Agent.objects.for_user(request.user).filter(archived_at__isnull=not archived)
     if query:
         agents = agents.filter(Q(name__icontains=query) | Q(description__icontains=query))
-    page = Paginator(agents.order_by("-id"), PER_PAGE).get_page(request.GET.get("page"))
+    rows = agents.order_by("-id").prefetch_related(at_home.own_schedules(request.user))
+    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     context = {"page": page, "query": query, "archived": archived}
     return render(request, "agents/page_list.html", context)
 
@@ -67,6 +69,7 @@ def agent_list(request: PersonRequest) -> HttpResponse:
 def agent_detail(request: PersonRequest, pk: int) -> HttpResponse:
     """An agent, and one of its tabs: the person's threads, runs and schedules with it, or how it is set up."""
     agent = Agent.objects.get_for(request.user, pk)
+    prefetch_related_objects([agent], at_home.own_schedules(request.user))
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
     context: dict[str, Any] = {"agent": agent, "tab": tab, "tabs": TABS}
@@ -74,7 +77,8 @@ def agent_detail(request: PersonRequest, pk: int) -> HttpResponse:
         context |= _setup_of(agent)
     else:
         # Threads, runs and schedules live in layers above and are reached through their reverse accessors.
-        rows = getattr(agent, tab).for_user(request.user).order_by("-updated_at" if tab == "threads" else "-id")
+        rows = getattr(agent, tab).for_user(request.user).select_related(*SHOWN_WITH[tab])
+        rows = rows.order_by("-updated_at" if tab == "threads" else "-id")
         context["page"] = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "agents/page.html", context)
 
@@ -136,7 +140,6 @@ def _agent_form(request: PersonRequest, agent: Agent) -> HttpResponse:
         "agent_id": pk,
         "agent_name": name,
         "models": model_options(agent.workspace_id),
-        "default_model": default_in_words(agent.workspace_id),
         "zones": ZONES,
     }
     return render(request, "agents/page_form.html", context, status=422 if form.is_bound else 200)
