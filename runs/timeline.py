@@ -27,7 +27,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The bars of some steps, on an axis that is ``seconds`` long. ``waited`` and ``to_first_token`` are seconds too."""
+    """The bars of some steps, on an axis that is ``seconds`` long. All numbers but the bars' are seconds."""
 
     bars: list[Bar]
     seconds: float

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts import services
 from accounts.models import SignInLink, SignInTry, User
+from common.errors import ZergError
 from tests.conftest import PASSWORD, ClientOf
 
 
@@ -84,7 +85,7 @@ def test_the_right_password_begins_the_count_anew(client: Client, owner: User) -
 def test_addresses_of_one_ipv6_network_count_together(owner: User) -> None:
     for number in range(10):
         services.note_try("owner@example.com", f"2001:db8:1:1::{number:x}")
-    with pytest.raises(services.ZergError):
+    with pytest.raises(ZergError):
         services.note_try("OWNER@example.com ", "2001:db8:1:1:ffff::1")
     services.note_try("owner@example.com", "2001:db8:1:2::1")
 

@@ -91,7 +91,9 @@ def printed_by_create_token(*arguments: str) -> str:
 
 
 def test_the_command_prints_the_token_as_its_last_word(owner: User) -> None:
-    text = printed_by_create_token("Owner@example.com", "--name", "CI", "--scopes", "agents:read, runs:write").split()[-1]
+    text = printed_by_create_token("Owner@example.com", "--name", "CI", "--scopes", "agents:read, runs:write").split()[
+        -1
+    ]
     found = services.authenticate_token(text)
     assert found is not None
     assert (found[1].name, found[1].scopes) == ("CI", ["agents:read", "runs:write"])
