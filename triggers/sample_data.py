@@ -36,7 +36,8 @@ QUESTIONS = [
 ANSWERS = [
     "Two releases landed. One needs action before Friday:\n\n"
     "| Package | From | To | Risk |\n|---|---|---|---|\n| asgi-core | 3.8 | 4.0 | High |\n"
-    "| httpkit | 0.28.1 | 0.28.2 | None |\n\n```python\nasync def lifespan(app):\n    async with app.state.pool:   # moved in 4.0\n        yield\n```\n",
+    "| httpkit | 0.28.1 | 0.28.2 | None |\n\n```python\n"
+    "async def lifespan(app):\n    async with app.state.pool:   # moved in 4.0\n        yield\n```\n",
     "Nothing new since yesterday. The three open questions from Monday are still open.",
     "Three are open:\n\n1. **Nordwind**, 1,240.00, due on the 4th\n2. **Papier & Co**, 86.20, due on the 9th\n"
     "3. **Hosting**, 49.00, due on the 12th\n\nThe first one is late by two days.",
