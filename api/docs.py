@@ -9,8 +9,10 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.safestring import SafeString
 
-from api.openapi import document, document_text
+from api.openapi import WAYS_TO_FAIL, document, document_text
+from common.markdown import render_html
 
 
 @dataclass(frozen=True)
@@ -44,10 +46,11 @@ class OperationPage:
     method: str
     path: str
     summary: str
-    description: str
+    description: SafeString
     parameters: list[Field]
     body: list[Field]
     answers: list[Answer]
+    failures: list[str]
     curl: str
 
 
@@ -66,7 +69,12 @@ def openapi_json(request: HttpRequest) -> HttpResponse:
 
 def docs(request: HttpRequest) -> HttpResponse:
     """Everything in the document, for people."""
-    context = {"groups": groups(), "schemas": schemas(), "origin": request.build_absolute_uri("/").rstrip("/")}
+    context = {
+        "groups": groups(),
+        "schemas": schemas(),
+        "failures": WAYS_TO_FAIL,
+        "origin": request.build_absolute_uri("/").rstrip("/"),
+    }
     return render(request, "api/docs.html", context)
 
 
@@ -91,15 +99,17 @@ def schemas() -> list[tuple[str, str, list[Field]]]:
 def _operation(method: str, path: str, operation: dict[str, Any]) -> OperationPage:
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema")
     schema = _resolved(body) if body else {}
+    responses = operation["responses"]
     return OperationPage(
         id=operation["operationId"],
         method=method,
         path=path,
         summary=operation["summary"],
-        description=operation.get("description", ""),
+        description=render_html(operation.get("description", "")),
         parameters=[_parameter(parameter) for parameter in operation["parameters"]],
         body=_properties(schema),
-        answers=[_answer(status, response) for status, response in operation["responses"].items()],
+        answers=[_answer(status, response) for status, response in responses.items() if status < "400"],
+        failures=[status for status in responses if status >= "400"],
         curl=_curl(method, path, schema),
     )
 

@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 from api.answers import answer, listed
 from api.auth import Caller, caller
 from api.schemas import MessageFilter, NewMessage
-from api.streams import event_stream, parse_event_id, text_stream
+from api.streams import event_stream, text_stream
 from runs.models import Run
 from runs.services import start_run
 from threads.models import Thread, ThreadMessage
@@ -50,7 +50,8 @@ def receive(request: HttpRequest, find_thread: Callable[[], Thread], body: NewMe
     run, message = _send(thread, who, content, body.client_message_id)
     way = preferred(request)
     if way == EVENTS:
-        start = _start_of_events(run, message, request.headers.get("Last-Event-ID"))
+        # The caller wants this answer: its events begin with the message, not with all that was said before.
+        start = request.headers.get("Last-Event-ID") or str(message.version - 1)
         return streamed(event_stream(thread, who.user, run, start), EVENTS, run, message)
     if way == TEXT or body.stream:
         return streamed(text_stream(run, message), f"{TEXT}; charset=utf-8", run, message)
@@ -70,18 +71,6 @@ def _send(thread: Thread, who: Caller, content: str, key: str | None) -> tuple[R
     message = run.input_message
     assert message is not None, "a run that was started with a text has its message"
     return run, message
-
-
-def _start_of_events(run: Run, message: ThreadMessage, last_event_id: str | None) -> str:
-    """Where the events of an answer begin: where the client says that it is, else at its message.
-
-    Never after the end of the run: the frame that tells of it is what ends the stream.
-    """
-    version, _ = parse_event_id(last_event_id)
-    if last_event_id is None or version is None:
-        return str(message.version - 1)
-    is_behind = not run.is_finished or version < run.version
-    return last_event_id if is_behind else str(run.version - 1)
 
 
 def streamed(

@@ -41,7 +41,7 @@ WAYS_TO_FAIL = {
     404: "Missing, or somebody else's",
     409: "Not while things stand as they do",
     413: "Too large",
-    422: "An input is refused; `fields` says which",
+    422: "An input is refused; fields says which",
 }
 STREAMED = {
     "text/plain": {"schema": {"type": "string", "description": "The reply's text, as it is written."}},
