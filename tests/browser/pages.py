@@ -15,7 +15,7 @@ def new_thread(context: BrowserContext, stack: Stack) -> Page:
     """A new conversation with the first agent, opened as people do: home, then Chat."""
     page = context.new_page()
     page.goto(f"{stack.origin}/")
-    page.get_by_role("button", name="Chat").first.click()
+    page.get_by_role("button", name="Chat with Assistant").click()
     page.wait_for_url(re.compile(r"/threads/\d+/$"))
     connected(page)
     return page

@@ -29,7 +29,10 @@ PAGES = [
 ]
 
 
-def test_the_next_five_times_show_while_the_schedule_is_typed(stack: Stack, person: BrowserContext) -> None:
+def test_the_next_five_times_show_while_the_schedule_is_typed(
+    stack: Stack, person: BrowserContext, watch: Watch
+) -> None:
+    watch.expected = ["422"]  # what was typed is not yet, or never, a schedule
     page = person.new_page()
     page.goto(f"{stack.origin}/agents/new/")
     page.get_by_label("Name", exact=True).fill("Watcher")
@@ -90,7 +93,7 @@ def test_without_javascript_one_can_sign_in_send_and_read(
 ) -> None:
     page = contexts(java_script_enabled=False).new_page()
     page.goto(sign_in_link(stack))
-    page.get_by_role("button", name="Chat").first.click()
+    page.get_by_role("button", name="Chat with Assistant").click()
     page.locator("#box").fill("hello without script")
     page.locator("#send").click()
     expect(page.locator("article[data-role=user]")).to_contain_text("hello without script")
@@ -104,7 +107,7 @@ def test_without_javascript_one_can_sign_in_send_and_read(
 def test_run_now_on_the_home_page_runs_the_task(stack: Stack, person: BrowserContext) -> None:
     page = person.new_page()
     page.goto(f"{stack.origin}/")
-    page.get_by_role("button", name="Run now").first.click()
+    page.get_by_role("button", name="Run Assistant now").click()
     page.goto(f"{stack.origin}/runs/")
     expect(page.locator("main")).to_contain_text("Done", timeout=15_000)
 

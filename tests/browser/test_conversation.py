@@ -17,7 +17,7 @@ def test_from_the_printed_link_to_a_streamed_answer_in_three_clicks(
 ) -> None:
     page = contexts().new_page()
     page.goto(sign_in_link(stack))  # the first click
-    page.get_by_role("button", name="Chat").first.click()  # the second
+    page.get_by_role("button", name="Chat with Assistant").click()  # the second
     page.locator("#box").fill("Hello there")
     page.locator("#send").click()  # the third
     expect(last_answer(page).locator(".prose").first).to_contain_text("Hello there")
@@ -165,7 +165,7 @@ def test_signed_out_in_another_tab_keeps_the_text(
     context = contexts()
     page = context.new_page()
     page.goto(sign_in_link(stack))
-    page.get_by_role("button", name="Chat").first.click()
+    page.get_by_role("button", name="Chat with Assistant").click()
     connected(page)
     context.clear_cookies()
     say(page, "keep me")
