@@ -26,6 +26,8 @@ RESULTS = ROOT / "test-results"
 BROWSER_TESTS = "tests/browser"
 NOTHING_COLLECTED = 5  # pytest's exit code
 OPERATORS_OWN = ("ZERG_", "OPENAI_", "DATABASE_URL", "REDIS_URL", "DJANGO_")
+# Seconds for one test with its fixtures; then all stacks are shown and its process ends.
+ENDS_HANGING_TESTS = ("-o", "faulthandler_timeout=240", "-o", "faulthandler_exit_on_timeout=true")
 # Synchronous Playwright runs an event loop in the main thread, where Django would otherwise refuse its database.
 BROWSER_ENVIRONMENT = {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
 
@@ -80,16 +82,24 @@ def _checks() -> list[Stage]:
 
 def _pytest_stages(arguments: Sequence[str], long: bool) -> list[Stage]:
     """Browser tests run in a process of their own, after the others: asyncio and Playwright do not share one."""
-    chosen = () if long else ("-m", "not long")
+    chosen = ENDS_HANGING_TESTS if long else (*ENDS_HANGING_TESTS, "-m", "not long")
     paths = [path for path in arguments if not path.startswith("-") and (ROOT / path.partition("::")[0]).exists()]
     if paths:
         inside = any(path.startswith(BROWSER_TESTS) for path in paths)
         return [_pytest("tests", (*chosen, *arguments), BROWSER_ENVIRONMENT if inside else {})]
     maybe = bool(arguments)
+    several = () if arguments else _in_several_processes()
     return [
-        _pytest("tests", (*chosen, f"--ignore={BROWSER_TESTS}", *arguments), may_be_empty=maybe),
+        _pytest("tests", (*chosen, *several, f"--ignore={BROWSER_TESTS}", *arguments), may_be_empty=maybe),
         _pytest("browser tests", (*chosen, *arguments, BROWSER_TESTS), BROWSER_ENVIRONMENT, may_be_empty=maybe),
     ]
+
+
+def _in_several_processes() -> tuple[str, ...]:
+    processes = min(4, max(2, os.cpu_count() or 1))
+    # A file's tests share their fixtures, so they stay together. A process that was ended is not replaced: xdist
+    # would give it the same test again.
+    return ("-n", str(processes), "--dist", "loadfile", "--max-worker-restart", "0")
 
 
 def _pytest(
