@@ -57,7 +57,8 @@ def main(arguments: list[str]) -> int:
             raise UsageError(f"there is no command {command!r}; ./zerg help lists them")
         install.enter_environment(arguments)
         here = anchor_paths(os.environ)
-        install.ensure(install.RUNTIME)
+        if command != "lock":  # which must work above all when the lock does not
+            install.ensure(install.RUNTIME)
         return COMMANDS[command](rest, here)
     except LaunchError as error:
         complain(f"zerg: {error}")

@@ -9,7 +9,7 @@ import sys
 from zerg_site.launch.install import ROOT, VENV
 from zerg_site.launch.say import LaunchError, say
 
-UV = "uv==0.9.9"
+UV = "uv==0.13.9"
 LOCKS: dict[str, tuple[str, ...]] = {
     "requirements": (),
     "requirements-dev": (),
