@@ -65,6 +65,13 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
     return current
 
 
+def check_schedule(wanted: Schedule, *, current: Schedule | None) -> None:
+    """Whether saving ``wanted`` over ``current`` (None: as a new one) would do. Raises ZergError(``bad_schedule``)."""
+    _clean(wanted)
+    if current is None or _timing(wanted) != _timing(current) or wanted.enabled != current.enabled:
+        _set_next_time(wanted)
+
+
 def pause(schedule: Schedule) -> Schedule:
     """Nothing comes due until it is resumed; what would have come due meanwhile is not made up for."""
     return update_schedule(schedule, enabled=False)
