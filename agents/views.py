@@ -105,9 +105,12 @@ def _changes(version: AgentVersion, before: AgentVersion | None) -> list[str]:
     """The labels of the fields in which a version differs from the one before."""
     if before is None:
         return []
-    labels = AgentForm.base_fields
-    names = [name for name, value in version.fields.items() if before.fields.get(name) != value]
-    return [str(labels[name].label or name).lower() for name in names if name in labels]
+    # In the order of the form: PostgreSQL keeps no order of the names in a snapshot.
+    return [
+        str(field.label or name).lower()
+        for name, field in AgentForm.base_fields.items()
+        if version.fields.get(name) != before.fields.get(name)
+    ]
 
 
 @signed_in

@@ -61,7 +61,7 @@ def test_each_save_that_changes_something_is_a_version_that_says_what(
     assert agent.version_number == 2
     page = client.get(f"/agents/{agent.pk}/?tab=setup").text
     assert "Version 2" in page
-    assert "instructions, task, temperature" in page
+    assert "name, what it does, instructions, task, tools, it remembers" in page
     assert "You are brief." in page
 
 
