@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -31,7 +32,10 @@ async def list_models(client: openai.AsyncOpenAI, *, provider_name: str, limits:
     try:
         async with asyncio.timeout(seconds):
             # Reads are bounded by the line above. What openai calls a timeout may be a refused connection.
-            page = await client.models.list(timeout=httpx2.Timeout(None, connect=limits.connect, pool=limits.connect))
+            page = await client.models.list(
+                timeout=httpx2.Timeout(None, connect=limits.connect, pool=limits.connect),
+                extra_headers=headers_for(client),
+            )
     except TimeoutError as error:
         raise failures.timeout("timeout_first_byte", seconds) from error
     except openai.APIStatusError as error:
@@ -41,3 +45,13 @@ async def list_models(client: openai.AsyncOpenAI, *, provider_name: str, limits:
     except (openai.OpenAIError, ValueError) as error:
         raise failures.page_instead(str(error)) from error
     return [model.id for model in page.data or [] if isinstance(getattr(model, "id", None), str)]
+
+
+def headers_for(client: openai.AsyncOpenAI) -> Mapping[str, str | openai.Omit]:
+    """What a server wants to be sent beside the key. Anthropic's list of models, unlike its chat, is not spoken to in
+    OpenAI's way: it refuses a right key that comes as a bearer token (docs.anthropic.com, "List Models")."""
+    import openai
+
+    if client.base_url.host != "api.anthropic.com":
+        return {}
+    return {"x-api-key": client.api_key, "anthropic-version": "2023-06-01", "Authorization": openai.Omit()}
