@@ -42,6 +42,6 @@ def _behind_the_bus() -> dict[str, str]:
         unknown = "unknown: it is heard of over the bus, which is down"
         return {"bus": "down: the Redis server does not answer"} | dict.fromkeys(alive.PARTS, unknown)
     return {"bus": OK} | {
-        part: OK if living[part] else f"down: the {part} was not heard of for {alive.LIFE_SECONDS} seconds"
+        part: OK if living[part] else f"down: the {part} was not heard of for {alive.life_of(part)} seconds"
         for part in living
     }

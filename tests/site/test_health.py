@@ -74,3 +74,9 @@ def test_without_the_bus_the_others_are_unknown_and_the_answer_is_quick(client: 
     assert parts["database"] == "ok"
     assert parts["bus"].startswith("down")
     assert parts["worker"].startswith("unknown")
+
+
+def test_a_slow_beat_is_waited_for(settings: Any) -> None:
+    assert (alive.life_of("worker"), alive.life_of("beat")) == (15, 15)
+    settings.TICK_SECONDS = 60.0
+    assert (alive.life_of("worker"), alive.life_of("beat")) == (15, 180)
