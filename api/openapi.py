@@ -58,10 +58,9 @@ class Document(OpenAPISchema):
         # As text, because the document is JSON, and its order is the order in which they are read.
         details["responses"] = {str(status): details["responses"][status] for status in sorted(details["responses"])}
         needs = _needs(operation)
-        if scopes := [*needs.scopes, *needs.maybe]:
-            what = "Needs the scope" if needs.scopes else "Needs, depending on what is sent, one of the scopes"
-            listed = ", ".join(f"`{scope}`" for scope in scopes)
-            details["description"] = f"{details.get('description', '')}\n\n{what} {listed}.".strip()
+        always, maybe = (" and ".join(f"`{scope}`" for scope in scopes) for scopes in (needs.scopes, needs.maybe))
+        parts = [f"the scope {always}"] * bool(always) + [f"depending on what is sent {maybe}"] * bool(maybe)
+        details["description"] = f"{details.get('description', '')}\n\nNeeds {', and '.join(parts)}.".strip()
         return details
 
     def operation_security(self, operation: Operation) -> list[dict[str, Any]] | None:
