@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, models
 from django.db.models import Case, Exists, ExpressionWrapper, F, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce, Concat, Now, Right
 
@@ -28,6 +28,10 @@ MAX_ATTEMPTS = 3
 
 class LeaseLost(Exception):
     """This worker no longer holds the run: another one does, or it has ended. Whatever it would write is void."""
+
+
+class _NothingToClaim(Exception):
+    """Undoes the change that a claim had begun."""
 
 
 def lease_end() -> ExpressionWrapper[Any]:
@@ -44,8 +48,7 @@ def claim_next(thread_id: int, *, owner: str) -> Run | None:
         with change(thread_id, ring=False) as thread:
             run = waiting.order_by("position", "id").first()
             if run is None or Run.objects.filter(thread=thread_id, status__in=ACTIVE).exists():
-                transaction.set_rollback(True)
-                return None
+                raise _NothingToClaim
             taken = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
                 status=RunStatus.RUNNING,
                 lease_owner=owner,
@@ -57,11 +60,10 @@ def claim_next(thread_id: int, *, owner: str) -> Run | None:
                 version=thread.version,
             )
             if not taken:
-                transaction.set_rollback(True)
-                return None
+                raise _NothingToClaim
             _join_input(thread, run)
             Agent.objects.filter(pk=run.agent_id).update(status=Agent.Status.PROCESSING)
-    except IntegrityError:  # one_active_run_per_thread: another worker was faster
+    except (_NothingToClaim, IntegrityError):  # one_active_run_per_thread: another worker was faster
         return None
     return Run.objects.select_related("thread__agent", "agent", "actor", "thread").get(pk=run.pk)
 
