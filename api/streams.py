@@ -33,7 +33,9 @@ class FrameQueue:
         None when the thread is gone."""
         self._room = await hub().join(thread_id, self)
         read = database_sync_to_async(read_changes, thread_sensitive=False)
-        changes = await read(thread_id, -1 if after is None else after, HISTORY if after is None else None)
+        changes: Changes | None = await read(
+            thread_id, -1 if after is None else after, HISTORY if after is None else None
+        )
         if changes is None:
             self.thread_gone()
             return None

@@ -105,7 +105,7 @@ class Room:
         self._reading: asyncio.Task[None] | None = None
 
     def begin(self, changes: Changes) -> None:
-        """A watcher has read the rows. After the first, the room goes on from there, not from the thread's beginning."""
+        """A watcher has read the rows. After the first, the room goes on from there, not from the beginning."""
         if self.version < 0:
             self.version = changes.version
             self._keep_live(changes)

@@ -127,7 +127,7 @@ class ThreadSocket(AsyncWebsocketConsumer):
         self._outbox.append(frame)
         self._outbox_bytes += len(frame)
         self._wake.set()
-        if self._outbox_bytes > OUTBOX_BYTES:
+        if self._outbox_bytes > OUTBOX_BYTES and len(self._outbox) > 1:  # one frame, however long, is no lag
             self._outbox.clear()
             self._outbox_bytes = 0
             self._tasks.append(asyncio.create_task(self.close(TOO_SLOW)))

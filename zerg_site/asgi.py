@@ -13,7 +13,10 @@ django_application = get_asgi_application()
 
 from api.consumers import ApiSocket  # noqa: E402 - consumers need the apps that the line above loads
 from threads.consumers import PageSocket  # noqa: E402
-from zerg_site.sockets import closing_unknown_paths  # noqa: E402
+from threads.sockets import FRAME_BYTES  # noqa: E402
+from zerg_site.sockets import bound_frames, closing_unknown_paths  # noqa: E402
+
+bound_frames(FRAME_BYTES)
 
 application = ProtocolTypeRouter(
     {

@@ -11,6 +11,7 @@ import pytest
 from tests.flows.databases import Database, Postgres, Sqlite
 from tests.flows.people import Fake, Person, people_of
 from tests.flows.stack import Stack
+from tests.flows.visitor import Visitor
 
 HASTY = {
     "ZERG_LEASE_SECONDS": "3",
@@ -61,6 +62,14 @@ def owner(people: tuple[Person, Person]) -> Person:
 @pytest.fixture
 def stranger(people: tuple[Person, Person]) -> Person:
     return people[1]
+
+
+@pytest.fixture
+async def visitor(stack: Stack) -> AsyncIterator[Visitor]:
+    """The owner in a browser without script, signed in."""
+    async with Visitor.of(stack) as somebody:
+        await somebody.sign_in()
+        yield somebody
 
 
 @pytest.fixture

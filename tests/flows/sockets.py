@@ -76,6 +76,12 @@ class Socket:
         await self.until(lambda: self.reader.has_ended(run_id), f"run {run_id} ends", seconds)
         return self.reader.runs[run_id]
 
+    async def text_with(self, piece: str) -> str:
+        """The text of the newest message, as soon as it holds ``piece``."""
+        texts = self.reader.texts
+        await self.until(lambda: bool(texts) and piece in texts[max(texts)], f"text with {piece!r}")
+        return texts[max(texts)]
+
     async def closed(self, seconds: float = 10.0) -> int | None:
         """The code that the server closed with."""
         async with asyncio.timeout(seconds):
