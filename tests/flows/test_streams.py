@@ -75,7 +75,7 @@ async def test_whoever_joins_late_gets_the_beginning_and_then_the_rest(owner: Pe
     message = await owner.say(thread, text)
 
     async with owner.socket(thread) as early:
-        await early.until(lambda: len(last_text(early.reader) if early.reader.texts else b"") > 60, "text comes")
+        await early.text_with("w15 ")
         async with owner.socket(thread) as late:
             await late.run_ended(message["run_id"])
         await early.run_ended(message["run_id"])
@@ -94,12 +94,12 @@ async def test_a_client_that_loses_its_connection_resumes_and_misses_nothing(own
     message = await owner.say(thread, text)
     versions: list[int] = []
 
-    for seen in (5, 40, 80):
+    for seen in ("w5 ", "w40 ", "w80 "):
         async with owner.socket(thread) as socket:
             await socket.frame("thread_history")
             if versions:
                 await socket.send("resume", version=versions[-1])
-            await socket.until(lambda s=socket, n=seen: f"w{n} " in "".join(s.reader.texts.values()), "text comes")
+            await socket.text_with(seen)
             versions.append(socket.reader.version)
     async with owner.socket(thread) as socket:
         await socket.send("resume", version=versions[-1])
