@@ -15,6 +15,7 @@ from threads.models import Thread
 from triggers.models import Schedule
 
 MOST_THREADS = 100
+KINDS = [("cron", "At certain times (cron)"), ("interval", "Every so often"), ("once", "Once")]
 THREADS_SHOWN = "The newest hundred are listed."
 
 
@@ -25,11 +26,11 @@ class ScheduleForm(forms.Form):
     name = forms.CharField(
         required=False, max_length=120, help_text="What its thread is called. Empty: what it does, in words."
     )
-    kind = forms.ChoiceField(label="It runs", choices=Schedule.Kind.choices)
+    kind = forms.ChoiceField(label="It runs", choices=KINDS)
     expression = forms.CharField(
         label="When",
-        required=False,  # the service says what an empty one lacks
         max_length=200,
+        error_messages={"required": "Say when. For example 0 7 * * 1-5 means weekdays at 07:00."},
         help_text=(
             "Cron: 0 7 * * 1-5 (minute, hour, day, month, weekday). Every so often: 15 minutes, 2 hours, 1 day. "
             "Once: 2026-03-29T07:00."
@@ -96,7 +97,8 @@ def initial_of(schedule: Schedule) -> dict[str, Any]:
     """A schedule's values for its form."""
     names = [name for name in ScheduleForm.base_fields if name not in {"agent", "thread"}]
     values = {name: getattr(schedule, name) for name in names}
-    return {**values, "agent": schedule.agent_id, "thread": schedule.thread_id or ""}
+    thread = schedule.thread_id if schedule.thread_mode == Schedule.ThreadMode.BOUND else None
+    return {**values, "agent": schedule.agent_id, "thread": thread or ""}
 
 
 def _threads(user: User, schedule: Schedule | None) -> list[tuple[str, str]]:

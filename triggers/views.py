@@ -42,6 +42,7 @@ def _with_last(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
         last_reason=Subquery(last.values("reason")[:1]),
         last_time=Subquery(last.values("scheduled_for")[:1]),
         last_run=Subquery(last.values("run")[:1]),
+        last_status=Subquery(last.values("run__status")[:1]),
     )
     return rows.order_by(F("next_run_at").asc(nulls_last=True), "-id")
 
@@ -106,13 +107,16 @@ def _form_page(request: PersonRequest, form: ScheduleForm, context: dict[str, An
 @signed_in
 @require_POST
 def preview(request: PersonRequest) -> HttpResponse:
-    """What a timing means and its next times: the preview's area for htmx, a page of its own without script."""
+    """What a timing means and its next times, or what is wrong with it: that too is an answer, while somebody types.
+
+    The preview's area for htmx, a page of its own without script.
+    """
     sent = request.POST
     expression = sent.get("expression", sent.get("schedule", ""))
     zone = sent.get("timezone", sent.get("schedule_timezone", "")).strip() or request.user.timezone
     context = preview_context(sent.get("kind") or "cron", expression, zone)
     template = "schedules/_preview.html" if request.htmx else "schedules/page_preview.html"
-    return render(request, template, context, status=422 if context.get("problem") else 200)
+    return render(request, template, context)
 
 
 def preview_context(kind: str, expression: str, zone: str) -> dict[str, Any]:
