@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.launch.tools import PARENT, SLEEPER, STUBBORN, Family, alive, numbers, python, wait_for
+from zerg_site.launch.program import LOG_BYTES, trim
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux hands orphans over")
 
@@ -152,6 +153,17 @@ def test_each_start_begins_a_new_log_and_keeps_the_last(tmp_path: Path, families
 
     assert (tmp_path / "talker.log.1").read_text() == "first\n"
     assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_log_that_grows_too_large_moves_aside_while_its_program_goes_on_writing(tmp_path: Path) -> None:
+    log = tmp_path / "talker.log"
+    with log.open("ab", buffering=0) as writer:
+        writer.write(b"x" * LOG_BYTES)
+        trim(log)
+        writer.write(b"afterwards\n")
+
+    assert log.read_bytes() == b"afterwards\n"
+    assert (tmp_path / "talker.log.1").stat().st_size == LOG_BYTES
 
 
 def test_a_program_that_cannot_be_started_is_tried_again(tmp_path: Path, families: list[Family]) -> None:

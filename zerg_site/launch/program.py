@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -44,7 +45,7 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
     def prepare() -> None:  # in the new process; safe here, where it would not be in a program with threads
         tree.die_with(parent)
         if program.nice:
-            os.nice(program.nice)
+            _step_back(program.nice)
 
     output = _open_log(program.log) if program.log else None
     try:
@@ -62,6 +63,13 @@ def spawn(program: Program) -> subprocess.Popen[bytes]:
     finally:
         if output is not None:
             os.close(output)
+
+
+def _step_back(nice: int) -> None:
+    os.nice(nice)
+    with contextlib.suppress(OSError):
+        # Where Linux shares processors between sessions, niceness counts within one only; each has its own besides.
+        Path("/proc/self/autogroup").write_text(str(nice), encoding="ascii")
 
 
 def rotate(log: Path) -> None:
