@@ -41,7 +41,10 @@ def _behind_the_bus() -> dict[str, str]:
     except alive.BUS_ERRORS:
         unknown = "unknown: it is heard of over the bus, which is down"
         return {"bus": "down: the Redis server does not answer"} | dict.fromkeys(alive.PARTS, unknown)
-    return {"bus": OK} | {
-        part: OK if living[part] else f"down: the {part} was not heard of for {alive.life_of(part)} seconds"
-        for part in living
-    }
+    return {"bus": OK} | {part: OK if living[part] else _why_silent(part, living) for part in living}
+
+
+def _why_silent(part: str, living: dict[str, bool]) -> str:
+    if part == "beat" and not living["worker"]:
+        return "unknown: it is heard of through the worker, which is down"
+    return f"down: the {part} was not heard of for {alive.life_of(part)} seconds"
