@@ -12,13 +12,14 @@ M = TypeVar("M", bound=models.Model)
 
 
 class OwnedQuerySet(models.QuerySet[M]):
-    """Knows whose rows are whose. Each model says it in its ``Meta``-like attribute ``access_path``."""
+    """Knows whose rows are whose: each model says it in its ``visible_to(user)``."""
 
     def for_user(self, user: Any) -> Self:
         """The rows that ``user`` may see and act on now; none for an anonymous or disabled user."""
         if not getattr(user, "is_active", False):
             return self.none()
-        return self.filter(self.model.visible_to(user)).distinct()  # type: ignore[attr-defined]
+        # No row comes twice: a person has one membership in a workspace.
+        return self.filter(self.model.visible_to(user))  # type: ignore[attr-defined]
 
     def get_for(self, user: Any, pk: int) -> M:
         """One row by id. Raises ZergError(``not_found``) alike for a missing row and for a stranger's."""
