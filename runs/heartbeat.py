@@ -35,7 +35,7 @@ async def beat(worker: Worker) -> None:
                 renew_at = now + settings.LEASE_SECONDS / 3
             if now >= sweep_at and not worker.draining:
                 sweep_at = now + SWEEP_SECONDS
-                await worker.database(alive.mark, "worker")
+                await worker.heartbeat(alive.mark, "worker")
                 await _sweep(worker)
         except Exception:  # whatever it is: a heart that stops would let every lease of this process run out
             log.warning("A heartbeat failed; trying again", exc_info=True)
@@ -43,7 +43,7 @@ async def beat(worker: Worker) -> None:
 
 async def _look(worker: Worker, *, renew: bool) -> None:
     held = worker.held()
-    rows = await worker.database(_leases, worker.name, held, renew)
+    rows = await worker.heartbeat(_leases, worker.name, held, renew)
     for run_id in held:
         if run_id not in rows:
             worker.abandon(run_id)
@@ -60,6 +60,6 @@ def _leases(name: str, held: list[int], renew: bool) -> dict[int, bool]:
 
 
 async def _sweep(worker: Worker) -> None:
-    await worker.database(recovery.recover_expired)
-    for run_id in await worker.database(recovery.runs_waiting):
+    await worker.heartbeat(recovery.recover_expired)
+    for run_id in await worker.heartbeat(recovery.runs_waiting):
         worker.spawn(run_id)

@@ -45,6 +45,8 @@ class Worker:
         self.draining = False
         self.clients = ModelClients()
         self._pool = ThreadPoolExecutor(self.DATABASE_THREADS, thread_name_prefix="recorder")
+        # Leases are renewed beside them: a crowd of runs that write must not make each other look dead.
+        self._heart = ThreadPoolExecutor(1, thread_name_prefix="heartbeat")
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._reasons: dict[int, Why] = {}
         self._background = {asyncio.create_task(heartbeat.beat(self))}
@@ -53,6 +55,11 @@ class Worker:
         """Runs a sync function that uses the ORM in one of the recorder's threads."""
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._pool, partial(_with_fresh_connection, function, *args, **kwargs))
+
+    async def heartbeat(self, function: Callable[..., T], *args: Any) -> T:
+        """The same for the heartbeat, in its own thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._heart, partial(_with_fresh_connection, function, *args))
 
     def ring(self, thread_id: int) -> None:
         """The thread's doorbell, in order with its frames."""
