@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
@@ -20,8 +19,8 @@ HASTY = {
     "ZERG_TICK_SECONDS": "0.5",
     "ZERG_MODEL_TIMEOUT_FIRST_BYTE": "2.5",
     "ZERG_MODEL_TIMEOUT_BETWEEN_CHUNKS": "1.5",
+    "OPENAI_API_KEY": "sk-flows-0123456789abcdefghij",
 }
-_began = time.monotonic()
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgres"])
