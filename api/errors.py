@@ -53,7 +53,9 @@ def _invalid_input(request: HttpRequest, exception: ValidationError) -> HttpResp
     for problem in exception.errors:
         # ("body", <name of our parameter>, "title") or ("query", "limit"): people know the last part only.
         place = problem["loc"][2:] if problem["loc"][0] == "body" else problem["loc"][1:]
-        fields.setdefault(".".join(str(part) for part in place) or "body", str(problem["msg"]))
+        name = ".".join(str(part) for part in place) or "body"
+        # The framework's own words for a body that is no object, or is missing, name our classes and parameters.
+        fields.setdefault(name, "Send a JSON object" if name == "body" else str(problem["msg"]))
     return error(422, "invalid", _sentence(fields), fields)
 
 
