@@ -55,3 +55,9 @@ def make_schedule(agent: Agent, owner: User) -> MakeSchedule:
         return create_schedule(fields.pop("agent", agent), **{"owner": owner, "expression": expression, **fields})
 
     return make
+
+
+def ledger(schedule: Schedule) -> list[tuple[str, str]]:
+    """The outcomes with their due times, newest first."""
+    rows = schedule.occurrences.values_list("outcome", "scheduled_for")
+    return [(outcome, f"{due:%m-%d %H:%M}") for outcome, due in rows]
