@@ -53,7 +53,7 @@ def local(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @on_sqlite_only
 async def test_the_local_model_says_hello_and_its_text_arrives_as_it_is_written(local: Stack) -> None:
     async with people_of(local) as (owner, _):
-        agent = await owner.agent(max_output_tokens=40)
+        agent = await owner.agent(model=BUNDLED_ALIAS, max_output_tokens=40)
         thread = await owner.thread(agent)
         async with owner.socket(thread) as socket:
             await socket.frame("thread_history")
