@@ -59,11 +59,9 @@ def _supervise(supervise: Callable[[int, int], int], front: int, front_pid: int)
     except LaunchError as error:
         complain(f"zerg: {error}")
     except BaseException:
-        traceback.print_exc()
+        complain(traceback.format_exc())
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        os._exit(code)  # whatever happens: the code of the front process is not for this one
 
 
 def _pass_on(pid: int, number: int) -> None:

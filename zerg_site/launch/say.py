@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -12,11 +13,13 @@ class LaunchError(Exception):
 
 
 def say(line: str = "") -> None:
-    print(line, flush=True)
+    with contextlib.suppress(OSError):  # whoever read it may be gone: that is no reason to stop
+        print(line, flush=True)
 
 
 def complain(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
 
 
 def strong(text: str) -> str:
