@@ -7,11 +7,13 @@ import os
 import re
 import signal
 import subprocess
+import urllib.error
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.launch.browser import Browser
 from tests.launch.tools import ROOT, alive, wait_for
 from zerg_site.launch import tree
 from zerg_site.launch.broker import find_server
@@ -128,6 +130,31 @@ def test_a_second_up_on_the_same_data_is_refused(house: House) -> None:
 
     assert refused.returncode == 1
     assert f"Zerg already runs on this data directory (at {house.shown('Address')}" in refused.stderr
+
+
+def test_the_link_signs_in_and_the_demo_model_answers_what_the_page_sends(house: House) -> None:
+    link = house.shown("Sign in").split()[0]
+    browser = Browser()
+    browser.go(link)
+    assert browser.address == f"{house.shown('Address')}/"
+    browser.submit(r"/agents/\d+/threads/", {})
+    assert "/threads/" in browser.address
+    browser.submit(r"/threads/\d+/messages/", {"content": "Say hello to Ada."})
+    assert "Say hello to Ada." in browser.html
+
+    wait_for(lambda: answer_on(browser) != "", "the answer", STARTED)
+
+    with pytest.raises(urllib.error.HTTPError, match="410"):
+        Browser().go(link)
+
+
+def answer_on(browser: Browser) -> str:
+    """The text of the agent's message on the page, loaded anew; empty until it is complete."""
+    browser.go(browser.address)
+    articles = re.findall(r"<article .*?</article>", browser.html, re.DOTALL)
+    done = [one for one in articles if 'data-role="assistant"' in one and 'data-status="complete"' in one]
+    said = re.search(r'<div class="prose" id="m-\d+-b"[^>]*>(.*?)</div>', done[-1], re.DOTALL) if done else None
+    return re.sub(r"<[^>]*>", "", said[1]).strip() if said else ""
 
 
 def test_manage_finds_the_running_broker(house: House) -> None:
