@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import openai
+from typing import TYPE_CHECKING
 
 from agents.catalog import ModelChoice
 from agents.models import Provider
 from common.egress import guarded_connector, open_connector
 from engine import ChatModel, Limits, ModelError, make_client
 from engine.listing import list_models
+
+if TYPE_CHECKING:  # half a second and 20 MB that only the processes that call models need
+    import openai
 
 
 class ModelClients:

@@ -140,6 +140,8 @@ def start() -> Worker:
     global _loop, _worker
     with _lock:
         if _worker is None:
+            import openai  # noqa: F401 - now, so that the first message does not wait half a second for it
+
             _loop = asyncio.new_event_loop()
             threading.Thread(target=_loop.run_forever, name="engine", daemon=True).start()
             _worker = asyncio.run_coroutine_threadsafe(_make(), _loop).result()
