@@ -101,6 +101,8 @@ LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = False
+DATETIME_FORMAT = "j M Y, H:i"
+DATE_FORMAT = "j M Y"
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
