@@ -106,9 +106,18 @@ async def _cancelled(worker: Worker, run: Run, recorder: Recorder | None) -> Non
     if why == "stop":
         await _end(worker, run, recorder, recovery.STOPPED)
     elif why == "drain":
-        await worker.database(recovery.hand_over, run)
+        await _hand_over(worker, run, recorder)
     else:
         log.warning("Run %s was abandoned: %s", run.pk, why)
+
+
+async def _hand_over(worker: Worker, run: Run, recorder: Recorder | None) -> None:
+    try:
+        if recorder is not None:
+            await recorder.leave()
+        await worker.database(recovery.hand_over, run)
+    except LeaseLost:
+        log.warning("Run %s was taken over by another worker", run.pk)
 
 
 def _ending_of(error: ModelError) -> Ending:

@@ -152,6 +152,14 @@ class Recorder:
         else:
             await self._write(records.end, ending)
 
+    async def leave(self) -> None:
+        """Makes durable what was written since the last checkpoint, and writes nothing more: another worker goes on."""
+        if self._live is not None:
+            live = self._live
+            live.close()
+            await self._checkpoint(live)
+            self._live = None
+
     def _usage_so_far(self, text: str) -> Usage:
         """An estimate for a call that was cut off. One that wrote nothing costs nothing."""
         if not text:

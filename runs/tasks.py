@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_init, worker_shutting_down
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
@@ -38,8 +38,9 @@ def prune() -> None:
     SignInLink.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()
 
 
-@worker_ready.connect
+@worker_init.connect
 def _begin(**_: Any) -> None:
+    """Not when Celery is ready: that needs the broker, and the heartbeat finds work without it."""
     worker.start()
 
 
