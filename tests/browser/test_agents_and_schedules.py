@@ -12,6 +12,9 @@ from tests.browser.conftest import Watch, sign_in_link
 from tests.browser.pages import connected, last_answer, new_thread, settled
 from tests.flows.stack import Stack
 
+# What the database cannot change is looked at on one of them; conversations are held on both.
+pytestmark = pytest.mark.parametrize("stack", ["sqlite"], indirect=True)
+
 PAGES = [
     "/",
     "/agents/",
