@@ -97,7 +97,7 @@ def _pytest_stages(arguments: Sequence[str], long: bool) -> list[Stage]:
 
 def _in_several_processes() -> tuple[str, ...]:
     processes = min(4, max(2, os.cpu_count() or 1))
-    # A file's tests share their fixtures, so they stay together. A process that was ended is not replaced: xdist
+    # What shares fixtures stays together, see tests/side_by_side.py. A process that was ended is not replaced: xdist
     # would give it the same test again.
     return ("-n", str(processes), "--dist", "loadfile", "--max-worker-restart", "0")
 
