@@ -15,6 +15,7 @@ from tests.flows.reader import Frame
 from tests.flows.sockets import Socket
 from tests.flows.stack import Stack
 
+PROMPT = "[[script: long n=20 rate=20]]"
 ON_TIME = 5.0
 """Seconds from the due time to the run."""
 
@@ -76,7 +77,7 @@ def every_minute(stack: Stack) -> tuple[Object, Object]:
 
 async def test_a_schedule_fires_in_time_into_its_own_thread_and_is_seen_there_live(owner: Person) -> None:
     due = soon()
-    plan = await schedule(owner, **once(due), prompt="Every time")
+    plan = await schedule(owner, **once(due), prompt=PROMPT)
     assert moment(plan["next_run_at"]) == due
     now = await owner.post(f"/api/schedules/{plan['id']}/run", status=202)
     assert (await owner.get(f"/api/schedules/{plan['id']}"))["next_run_at"] == plan["next_run_at"]
@@ -95,8 +96,8 @@ async def test_a_schedule_fires_in_time_into_its_own_thread_and_is_seen_there_li
         second = await fires(socket, again)
 
     assert (run["status"], second["status"]) == ("succeeded", "succeeded")
-    assert (question["role"], question["content"], question["source"]) == ("user", "Every time", "schedule")
-    assert (answer["content"], answer["status"]) == ("You said: Every time", "complete")
+    assert (question["role"], question["content"], question["source"]) == ("user", PROMPT, "schedule")
+    assert (answer["content"], answer["status"]) == ("".join(f"w{word} " for word in range(20)), "complete")
     assert socket.reader.of("stream_start", run_id=run["id"])
     assert socket.reader.of("stream_chunk", run_id=run["id"])
     assert socket.reader.texts[answer["id"]] == answer["content"]
