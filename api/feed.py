@@ -43,6 +43,9 @@ class Feed:
         self._put = put
         self.version = -1
         self.have = have or {}
+        self._told: set[int] = set()
+        """The messages that the client has heard of on this connection."""
+        self._has_history = False
 
     def history(self, changes: Changes) -> None:
         """Where things stand, for a client that has nothing yet."""
@@ -56,9 +59,11 @@ class Feed:
                 runs=[run_json(run) for run in changes.runs],
             )
         )
+        self._has_history = True
+        self._told.update(row.pk for row in changes.messages)
         for row in changes.messages:
             if row.status == ThreadMessage.Status.STREAMING:
-                self._start(row)
+                self._start(row, row.content)
 
     def show(self, changes: Changes) -> None:
         """Rows that changed. Those that the client has in this version already are dropped."""
@@ -87,15 +92,24 @@ class Feed:
                 self.have[row.pk] = len(row.content)
                 self._put(_chunk(row.run_id, row.pk, had, row.content[had:]))
             return
+        if had is None and not is_written and self._was_written_meanwhile(row):
+            # Who resumes may know its text from before, and must not see it shrink.
+            had = self._start(row, "" if self._has_history else row.content)
         if had is not None:
             self._end(row, had)
+        self._told.add(row.pk)
         self._put(_shared(changes, ("message", row.pk), lambda: Frame("message", **message_json(row))))
         if is_written:
-            self._start(row)
+            self._start(row, row.content)
 
-    def _start(self, row: ThreadMessage) -> None:
-        self.have[row.pk] = len(row.content)
-        self._put(Frame("stream_start", run_id=row.run_id, message_id=row.pk, content=row.content))
+    def _was_written_meanwhile(self, row: ThreadMessage) -> bool:
+        """Whether an answer began and ended between two looks: its client gets a beginning and an end all the same."""
+        return row.role == ThreadMessage.Role.ASSISTANT and row.run_id is not None and row.pk not in self._told
+
+    def _start(self, row: ThreadMessage, content: str) -> int:
+        self.have[row.pk] = len(content)
+        self._put(Frame("stream_start", run_id=row.run_id, message_id=row.pk, content=content))
+        return len(content)
 
     def _end(self, row: ThreadMessage, had: int) -> None:
         if len(row.content) > had:

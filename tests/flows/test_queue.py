@@ -14,14 +14,13 @@ FOR_LONG = "[[script: long n=3000 rate=50]]"
 
 
 async def busy(owner: Person, thread: Object) -> int:
-    """The id of a run that goes on until it is stopped."""
+    """The id of a run that goes on until it is stopped, and has begun to write."""
     message = await owner.say(thread, unique(FOR_LONG))
 
-    async def is_running() -> bool:
-        run = await owner.get(f"/api/runs/{message['run_id']}")
-        return bool(run["status"] == "running")
+    async def is_writing() -> bool:
+        return any(row["status"] == "streaming" for row in await owner.messages(thread))
 
-    await eventually(is_running, "the run is under way")
+    await eventually(is_writing, "the run writes")
     run: int = message["run_id"]
     return run
 
