@@ -214,3 +214,7 @@ async def test_everything_killed_at_once_loses_nothing_that_was_accepted(zerg: Z
         assert run["attempt"] in (1, 2)
         assert (await answer_of(zerg, thread, run["id"]))["content"] == WHOLE
     assert (await zerg.owner.ended(waiting["run_id"]))["status"] == "succeeded"
+
+
+def test_after_all_of_it_zerg_itself_finds_nothing_wrong(hasty: Stack) -> None:
+    assert "invariants hold" in hasty.manage("zerg_check")
