@@ -175,7 +175,7 @@ class ThreadSocket(AsyncWebsocketConsumer):
         except (ValueError, RecursionError):
             frame = None
         if not isinstance(frame, dict):
-            self.put_json(type="error", code="bad_json", error="Send one JSON object per frame.")
+            self.put_json(type="error", code="invalid_json", error="Send one JSON object per frame.")
             return
         try:
             await self.handle(frame)
