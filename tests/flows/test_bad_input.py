@@ -80,7 +80,7 @@ async def test_the_socket_refuses_the_same_and_stays_open(owner: Person) -> None
         codes = [frame["code"] for frame in socket.reader.of("error")]
 
     assert codes == [
-        *("bad_json", "bad_text", "unknown_type", "bad_json"),
+        *("invalid_json", "bad_text", "unknown_type", "invalid_json"),
         *("empty_message", "bad_text", "bad_frame", "bad_frame"),
     ]
     assert counts(owner) == before
