@@ -40,7 +40,7 @@ def _shoot(stack: Stack) -> None:
             for size, viewport in SIZES.items():
                 context = browser.new_context(
                     viewport=viewport,  # type: ignore[arg-type]
-                    color_scheme=theme,  # type: ignore[arg-type]
+                    color_scheme=theme,
                     storage_state=state,
                 )
                 page = context.new_page()
