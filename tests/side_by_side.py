@@ -12,7 +12,8 @@ DATABASES = ("sqlite", "postgres")
 class WholeStacks(LoadFileScheduling):  # type: ignore[misc]  # xdist's classes are untyped
     """A file stays together, as its tests share their fixtures; so do all flows on one database, which share stacks.
 
-    Dealt out by file, each file would start both databases and the stacks on them anew.
+    Dealt out by file, each file would start both databases and the stacks on them anew. A browser's file is parted by
+    database, so that the two halves can run at once.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -21,6 +22,8 @@ class WholeStacks(LoadFileScheduling):  # type: ignore[misc]  # xdist's classes 
         for database in DATABASES:
             if file.startswith("tests/flows/") and database in parameters:
                 return f"flows on {database}"
+            if file.startswith("tests/browser/") and database in parameters:
+                return f"{file} on {database}"
         return file
 
 

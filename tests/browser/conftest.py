@@ -10,10 +10,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from tests.flows.databases import Postgres, Sqlite
 from tests.flows.stack import Stack
+
+# A wait ends when what is waited for is there; this is how long a busy machine may take for it.
+expect.set_options(timeout=15_000)
 
 FLAGS = [
     "--no-sandbox",
@@ -84,7 +87,7 @@ def contexts(browser: Browser, watch: Watch) -> Iterator[Callable[..., BrowserCo
 
     def open_context(**options: object) -> BrowserContext:
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})  # type: ignore[arg-type]
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(20_000)
         context.on("console", watch.on_console)
         context.on("weberror", lambda error: watch.faults.append(f"error: {error.error}"))
         context.on("request", watch.on_request)

@@ -91,7 +91,9 @@ def _pytest_stages(arguments: Sequence[str], long: bool) -> list[Stage]:
     several = () if arguments else _in_several_processes()
     return [
         _pytest("tests", (*chosen, *several, f"--ignore={BROWSER_TESTS}", *arguments), may_be_empty=maybe),
-        _pytest("browser tests", (*chosen, *arguments, BROWSER_TESTS), BROWSER_ENVIRONMENT, may_be_empty=maybe),
+        _pytest(
+            "browser tests", (*chosen, *several, *arguments, BROWSER_TESTS), BROWSER_ENVIRONMENT, may_be_empty=maybe
+        ),
     ]
 
 
