@@ -152,6 +152,8 @@ OUTCOME_LETTER = {RunStatus.SUCCEEDED: "s", RunStatus.FAILED: "f", RunStatus.CAN
 
 def _book(agent_id: int, run_id: int, status: RunStatus, error: str) -> None:
     """Writes the outcome on the agent's row, where lists read it."""
+    # Locked by a statement of its own: of two runs that end at once, the one that waits here sees that the other ended.
+    Agent.objects.select_for_update(no_key=True).filter(pk=agent_id).values("pk").first()
     others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run_id)
     settled = Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE
     Agent.objects.filter(pk=agent_id).update(

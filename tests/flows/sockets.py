@@ -53,18 +53,21 @@ class Socket:
 
     async def until(self, look: Callable[[], T], what: str, seconds: float = 20.0) -> T:
         """Waits until ``look`` finds something in what has come, and gives that."""
-        async with asyncio.timeout(seconds) as limit:
-            with contextlib.suppress(TimeoutError):
-                async with self._came:
-                    while True:
-                        if self._failure is not None:
-                            raise self._failure
-                        if found := look():
-                            return found
-                        assert not self._task.done(), f"closed with {self.close_code} before: {what}"
-                        await self._came.wait()
-        kinds = [frame.get("type", frame.get("t")) for frame in self.reader.frames[-12:]]
-        raise AssertionError(f"not within {seconds:g} s ({limit.expired()}): {what}; the last frames: {kinds}")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds), self._came:
+                while True:
+                    if self._failure is not None:
+                        raise self._failure
+                    if found := look():
+                        return found
+                    assert not self._task.done(), f"closed with {self.close_code} before: {what}"
+                    await self._came.wait()
+        kinds = [frame.get("type", frame.get("t")) for frame in self.seen()[-12:]]
+        raise AssertionError(f"not within {seconds:g} s: {what}; the last frames: {kinds}")
+
+    def seen(self) -> list[Frame]:
+        """All that has come."""
+        return self.reader.frames
 
     async def frame(self, kind: str, **fields: Any) -> Frame:
         """The first frame of this type with these fields, whether it has come or is to come."""

@@ -31,6 +31,7 @@ async def test_what_is_typed_during_a_run_waits_and_then_has_its_turn_in_order(o
     texts = [unique(f"number {number}") for number in range(3)]
 
     async with owner.socket(thread) as socket:
+        await socket.frame("thread_history")
         waiting = [await owner.say(thread, text) for text in texts]
         assert [(row["status"], row["seq"]) for row in waiting] == [("queued", None)] * 3
         await socket.until(lambda: len(socket.reader.of("message", status="queued")) == 3, "all three show at once")
@@ -152,4 +153,15 @@ async def test_two_runs_asked_for_at_once_on_a_thread_as_it_stands_take_turns(ow
     assert {run["status"] for run in runs} == {"succeeded"}
     times = sorted((run["started_at"], run["finished_at"]) for run in runs)
     assert all(end <= start for (_, end), (start, _) in pairwise(times))
+    invariants(owner.stack)
+
+
+async def test_an_agent_that_worked_in_many_threads_at_once_is_idle_when_all_are_done(owner: Person) -> None:
+    agent = await owner.agent()
+    threads = [await owner.thread(agent) for _ in range(12)]
+
+    for _ in range(2):
+        runs = await asyncio.gather(*(owner.ask(thread, unique("[[script: long n=5 rate=50]]")) for thread in threads))
+        assert {run["status"] for run in runs} == {"succeeded"}
+        assert (await owner.get(f"/api/agents/{agent['id']}"))["status"] == "idle"
     invariants(owner.stack)

@@ -40,6 +40,9 @@ class PageSocket(Socket):
             have[frame["from"] :] = frame["b"]
             self.tails[frame["m"]] = frame["h"]
 
+    def seen(self) -> list[Frame]:
+        return self.frames
+
     def html(self, message: int) -> str:
         return "".join(self.blocks.get(message, [])) + self.tails.get(message, "")
 
