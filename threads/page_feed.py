@@ -84,9 +84,9 @@ def _step(
         if row.status == Status.STREAMING:
             blocks[row.pk] = 0
     frames += surroundings(thread)
-    frames += [json.dumps({"t": "say", "text": words}) for run in news if (words := _spoken(thread, run))]
+    said = [json.dumps({"t": "say", "text": words}) for run in news if (words := _spoken(thread, run))]
     place = Place(max(changes.version, place.version), thread.leaf_id, blocks)
-    return Update([*frames, _at(place)], place)
+    return Update([*frames, _at(place), *said], place)
 
 
 def _rows_to_show(thread: Thread, fresh: list[ThreadMessage], news: list[Any]) -> list[ThreadMessage]:

@@ -9,6 +9,7 @@ from playwright.sync_api import BrowserContext, Locator, Page, expect
 from tests.flows.stack import Stack
 
 ANSWER = "article[data-role=assistant]"
+ENDED = [f".turn-head .pill[data-state={state}]" for state in ("done", "failed", "stopped")]
 
 
 def new_thread(context: BrowserContext, stack: Stack) -> Page:
@@ -36,10 +37,11 @@ def last_answer(page: Page) -> Locator:
 
 
 def settled(page: Page, seconds: float = 20) -> Locator:
-    """The last answer, once it is not being written any more and the thread is at rest."""
-    expect(page.locator("#stop")).to_have_count(0, timeout=seconds * 1000)
+    """The last answer, once the page shows how its run ended and that the thread is at rest."""
     answer = last_answer(page)
-    expect(answer).not_to_have_attribute("data-status", "streaming", timeout=seconds * 1000)
+    ended = ", ".join(f"{state}:not([hidden])" for state in ENDED)
+    expect(answer.locator(ended)).to_have_count(1, timeout=seconds * 1000)
+    expect(page.locator("#stop")).to_have_count(0, timeout=seconds * 1000)
     return answer
 
 
