@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import aiohttp
 import pytest
 
@@ -65,8 +67,10 @@ async def test_a_frame_over_64_kib_ends_the_socket_with_1009(owner: Person) -> N
         await socket.send("message", content="x" * 64 * 1024)
         assert await socket.closed() == 1009
     async with owner.socket(thread) as socket:
-        await socket.connection.send_bytes(b"x" * 40_000_000)
-        assert await socket.closed() == 1009
+        # It is refused by its first bytes: the reason may be lost to a client that is still sending the others.
+        with contextlib.suppress(ConnectionError):
+            await socket.connection.send_bytes(b"x" * 40_000_000)
+        assert await socket.closed() in (1009, 1006)
     assert await owner.messages(thread) == []
 
 
