@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.flows.invariants import invariants
-from tests.flows.marks import on_sqlite_only
+from tests.flows.marks import on_postgres_only
 from tests.flows.people import Fake, Object, Person, eventually, unique
 
 RESOLVED = 60.0
@@ -12,7 +12,7 @@ WORDS = 60
 WHOLE = "".join(f"w{number} " for number in range(WORDS))
 
 
-@on_sqlite_only
+@on_postgres_only
 async def test_a_run_whose_worker_was_killed_goes_on_within_a_minute(owner: Person, fake: Fake) -> None:
     stack, thread = owner.stack, await owner.thread()
     text = unique(f"[[script: long n={WORDS} rate=20]]")

@@ -165,3 +165,25 @@ async def test_an_agent_that_worked_in_many_threads_at_once_is_idle_when_all_are
         assert {run["status"] for run in runs} == {"succeeded"}
         assert (await owner.get(f"/api/agents/{agent['id']}"))["status"] == "idle"
     invariants(owner.stack)
+
+
+async def test_threads_take_turns_to_be_the_active_one_while_all_of_them_work(owner: Person) -> None:
+    agent = await owner.agent()
+    threads = [await owner.thread(agent) for _ in range(4)]
+
+    async def activate(thread: Object) -> None:
+        for _ in range(8):
+            answer = await owner.call("PUT", f"/api/threads/{thread['id']}", {"active": True})
+            # So many at once may be told to try again; none may fail, or disturb those that work.
+            assert answer.status in (200, 409), answer.text
+
+    async def work(thread: Object) -> None:
+        for _ in range(8):
+            run = await owner.ask(thread, unique())
+            assert run["status"] == "succeeded", run["error"]
+
+    await asyncio.gather(*(activate(thread) for thread in threads), *(work(thread) for thread in threads))
+
+    listed = await owner.get(f"/api/threads?agent_id={agent['id']}")
+    assert sum(1 for thread in listed if thread["active"]) == 1
+    invariants(owner.stack)
