@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.flows.marks import on_postgres_only
+from tests.flows.marks import on_sqlite_only
 from tests.flows.parts import wait_until
 from tests.flows.stack import Stack
 
@@ -13,7 +13,7 @@ NOTICED = 20.0
 ALL = {"database", "bus", "worker", "beat"}
 
 
-@on_postgres_only
+@on_sqlite_only
 @pytest.mark.parametrize(
     ("part", "shown", "unknown"),
     [
