@@ -93,7 +93,7 @@ class UserAdmin(DeletesByCount[User], PeopleAdmin):
     readonly_fields = ["last_login", "date_joined"]
     fieldsets = [
         (None, {"fields": ["email", "name", "password"]}),
-        ("Preferences", {"fields": ["timezone", "theme"]}),
+        ("Preferences", {"fields": ["timezone", "theme", "density", "reading", "aloud", "single_keys"]}),
         ("Rights", {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]}),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]

@@ -39,13 +39,20 @@ class SignInForm(forms.Form):
 class ProfileForm(UserModelForm):
     class Meta:
         model = User
-        fields = ["name", "timezone", "theme"]
-        labels = {"timezone": "Time zone"}
+        fields = ["name", "timezone", "theme", "density", "reading", "aloud", "single_keys"]
+        labels = {
+            "timezone": "Time zone",
+            "reading": "While an answer is written",
+            "aloud": "Of a reply, a screen reader says",
+        }
         help_texts = {"name": "How Zerg addresses you.", "timezone": "Such as Europe/Berlin. Times are shown in it."}
         widgets = {
             "name": forms.TextInput(attrs={"autocomplete": "name"}),
             "timezone": forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
             "theme": forms.RadioSelect,
+            "density": forms.RadioSelect,
+            "reading": forms.RadioSelect,
+            "aloud": forms.RadioSelect,
         }
 
     def clean_timezone(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models, transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from common.access import OwnedQuerySet
 
@@ -49,10 +49,33 @@ class User(AbstractBaseUser, PermissionsMixin):
         LIGHT = "light", "Light"
         DARK = "dark", "Dark"
 
+    class Density(models.TextChoices):
+        COMFORTABLE = "comfortable", "Comfortable"
+        COMPACT = "compact", "Compact"
+
+    class Reading(models.TextChoices):
+        """What the page does while an answer grows."""
+
+        PINNED = "pinned", "The page stands still, and the answer grows beneath the question"
+        FOLLOW = "follow", "The page follows the end of the answer"
+
+    class Aloud(models.TextChoices):
+        """What a screen reader says of a reply by itself."""
+
+        BOUNDS = "bounds", "That it begins and ends"
+        PARAGRAPHS = "paragraphs", "Each paragraph, as soon as it is written"
+
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=120, blank=True)
     timezone = models.CharField(max_length=64, default="UTC", help_text="IANA name, such as Europe/Berlin.")
     theme = models.CharField(max_length=8, choices=Theme, default=Theme.SYSTEM)
+    density = models.CharField(max_length=11, choices=Density, default=Density.COMFORTABLE)
+    reading = models.CharField(max_length=6, choices=Reading, default=Reading.PINNED)
+    aloud = models.CharField("replies aloud", max_length=10, choices=Aloud, default=Aloud.BOUNDS)
+    single_keys = models.BooleanField(
+        "keys that are pressed alone", default=True, help_text="Such as / for the palette; “?” lists them."
+    )
+    welcome_later = models.BooleanField("put the first steps off", default=False, editable=False)
     is_staff = models.BooleanField("may use the admin", default=False)
     is_active = models.BooleanField("may sign in", default=True)
     date_joined = models.DateTimeField(auto_now_add=True)
@@ -112,6 +135,15 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} in {self.workspace}"
+
+
+def is_member(user: User, workspace: str) -> Exists:
+    """Whether ``user`` belongs to the workspace at the path ``workspace`` of a row.
+
+    A condition of its own, from which no database makes its plan: a long list is read in its order, by the index of its
+    owner, and not put together and sorted from the rows of each workspace.
+    """
+    return Exists(Membership.objects.filter(user=user, workspace=OuterRef(workspace)))
 
 
 def all_scopes() -> list[str]:

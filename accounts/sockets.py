@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections import OrderedDict
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
@@ -18,6 +20,12 @@ from accounts.services import authenticate_token
 SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 
 
+PROVEN_SECONDS = 3600.0
+MOST_PROVEN = 10_000
+_proven: OrderedDict[int, float] = OrderedDict()
+"""Hashes of the credentials that were found good here, and when, the oldest first."""
+
+
 class WrongOrigin(Exception):
     """A browser opened the socket from another site, or says nothing of where it comes from."""
 
@@ -31,6 +39,31 @@ class Credential:
 
     def identify(self) -> tuple[User, tuple[str, ...]] | None:
         """The person behind it now, and what it may do; None when it is void."""
+        found = self._look_up()
+        if found is None:
+            _proven.pop(hash(self), None)
+        else:
+            self.prove()
+        return found
+
+    def prove(self) -> None:
+        """It was looked up, and is good."""
+        _proven.pop(hash(self), None)
+        _proven[hash(self)] = time.monotonic()
+        if len(_proven) > MOST_PROVEN:
+            _proven.popitem(last=False)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether it was good when it was looked up last, within the hour. A hint about who comes, not a right."""
+        at = _proven.get(hash(self))
+        return at is not None and time.monotonic() - at < PROVEN_SECONDS
+
+    def __bool__(self) -> bool:
+        """False when there is nothing to look up."""
+        return bool(self.token or self.session_key)
+
+    def _look_up(self) -> tuple[User, tuple[str, ...]] | None:
         if self.token:
             found = authenticate_token(self.token)
             return (found[0], tuple(found[1].scopes)) if found else None
@@ -61,12 +94,13 @@ def credential_of(scope: dict[str, Any]) -> tuple[Credential, str | None]:
 
 
 def is_our_origin(origin: str, host: str) -> bool:
-    """Scheme, host and port must be those of ``ZERG_PUBLIC_ORIGIN``.
+    """Scheme, host and port must be those of ``ZERG_PUBLIC_ORIGIN``, in capitals or not.
 
     On a laptop the same server answers to several loopback names: there a page may also speak to the very name and port
     that it was loaded from, which no other site can claim.
     """
-    if origin == settings.PUBLIC_ORIGIN:
+    origin, host = origin.lower(), host.lower()
+    if origin == settings.PUBLIC_ORIGIN.lower():
         return True
     public, theirs = urlsplit(settings.PUBLIC_ORIGIN), urlsplit(origin)
     loopback = {name.strip("[]") for name in settings.LOOPBACK_NAMES}

@@ -15,6 +15,7 @@ urlpatterns = [
 settings_patterns = [
     path("", views.settings_home, name="home"),
     path("profile/", views.profile, name="profile"),
+    path("theme/", views.theme, name="theme"),
     path("tokens/", views.tokens, name="tokens"),
     path("tokens/<int:pk>/revoke/", views.revoke_token, name="revoke_token"),
 ]

@@ -108,6 +108,19 @@ def profile(request: PersonRequest) -> HttpResponse:
     return render(request, "settings/profile.html", context, status=422 if data is not None else 200)
 
 
+@signed_in
+@require_POST
+def theme(request: PersonRequest) -> HttpResponse:
+    """Light, dark, or as the system; then back to where the person was."""
+    wanted = request.POST.get("theme", "")
+    if wanted not in User.Theme.values:
+        raise ZergError("invalid", "Choose one of the themes.")
+    User.objects.filter(pk=request.user.pk).update(theme=wanted)
+    before = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(before, {request.get_host()}, require_https=request.is_secure())
+    return see_other(before if is_ours else "home")
+
+
 @never_cache
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -8,15 +8,17 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import User
 from agents.models import Agent, AgentVersion, LanguageModel, Provider
 from agents.services import archive_agent, duplicate_agent, restore_agent, save_agent, save_provider
 from agents.toolbox import TOOLS
-from common.admin import DeletesByCount, HistoryAdmin, HistoryInline, ModelAdmin, excerpt, rows_link, state
+from common.admin import DeletesByCount, HistoryAdmin, HistoryInline, ModelAdmin, excerpt, how_many, rows_link, state
+from common.templatetags.zerg import pulse
 
 if TYPE_CHECKING:
     AgentModelForm = forms.ModelForm[Agent]
@@ -59,30 +61,30 @@ class AgentAdmin(DeletesByCount[Agent]):
     """The layers above add what is theirs: ``runs.admin`` and ``triggers.admin`` register classes made of this one."""
 
     form = AgentAdminForm
-    list_display = ["name", "workspace", "condition", "model", "success", "thread_count", "last_run_at", "next_run_at"]
+    list_display = ["name", "condition", "model", "last_runs", "last_run_at", "next_run_at", "workspace",
+                    "thread_count"]  # fmt: skip
     list_filter = ["status", ("archived_at", admin.EmptyFieldListFilter), "memory_strategy", "last_run_at"]
     list_select_related = ["workspace"]
     search_fields = ["name", "description", "workspace__name", "created_by__email"]
-    date_hierarchy = "created_at"
     ordering = ["-id"]
-    list_per_page = 50
+    list_per_page = 25
     raw_id_fields = ["workspace"]
     inlines = [VersionInline]
     actions = ["duplicate", "archive", "restore"]
-    readonly_fields = ["created_by", "condition", "success", "schedule", "last_run_at", "next_run_at", "last_error",
+    readonly_fields = ["created_by", "condition", "last_runs", "schedule", "last_run_at", "next_run_at", "last_error",
                        "version_number", "archived_at", "created_at", "updated_at"]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["workspace", "name", "description", "system_instructions", "task_instructions"]}),
         ("Model", {"fields": ["model", "temperature", "max_output_tokens", "max_steps", "tools"]}),
         ("Memory", {"fields": ["memory_strategy", "memory_window"]}),
         ("For programs", {"fields": ["config"], "classes": ["collapse"]}),
-        ("What it did", {"fields": ["condition", "success", "last_run_at", "next_run_at", "schedule", "last_error"]}),
+        ("What it did", {"fields": ["condition", "last_runs", "last_run_at", "next_run_at", "schedule", "last_error"]}),
         ("Row", {"fields": ["version_number", "created_by", "created_at", "updated_at", "archived_at"]}),
     ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        threads = Agent.objects.filter(pk=OuterRef("pk")).annotate(number=Count("threads")).values("number")
-        return super().get_queryset(request).annotate(threads_count=Subquery(threads))
+        threads = cast(Any, Agent._meta.get_field("threads")).related_model
+        return super().get_queryset(request).filter(trial=False).annotate(threads_count=how_many(threads, "agent"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Agent | None = None) -> list[str]:
         # Its people's threads belong to the workspace's members: an agent does not move.
@@ -116,9 +118,9 @@ class AgentAdmin(DeletesByCount[Agent]):
     def condition(self, agent: Agent) -> SafeString:
         return state("off", "Archived") if agent.archived_at else state(agent.status)
 
-    @admin.display(description="Succeeded")
-    def success(self, agent: Agent) -> str:
-        return f"{agent.success_rate} % of {len(agent.pulse)}" if agent.pulse else "–"
+    @admin.display(description="Last runs")
+    def last_runs(self, agent: Agent) -> SafeString | str:
+        return format_html("{} {} %", pulse(agent.pulse), agent.success_rate) if agent.pulse else "–"
 
     @admin.display(description="Threads", ordering="threads_count")
     def thread_count(self, agent: Agent) -> SafeString | str:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Case, Q, QuerySet, Value, When
+from django.db.models import Q
 
 from agents.models import Agent, LanguageModel, Provider
 from common.errors import ZergError
@@ -19,6 +19,8 @@ UNKNOWN_CONTEXT_WINDOW = 32_768
 # A 135M model reads about 300 tokens a second on a laptop: a small window keeps its first word quick.
 LOCAL_MODEL = {"context_window": 2048, "max_output_tokens": 512, "supports_tools": False}
 MILLION = Decimal(1_000_000)
+SMALLEST_AMOUNT = Decimal("0.00000001")
+"""What rows can hold. Each call's cost is rounded to it once, so that sums of costs are exact."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +46,10 @@ class ModelChoice:
             return None
         cached_price = row.cached_price if row.cached_price is not None else row.input_price
         fresh = usage.input_tokens - usage.cached_tokens
-        return (
+        millionths = (
             fresh * row.input_price + usage.cached_tokens * cached_price + usage.output_tokens * row.output_price
-        ) / MILLION
+        )
+        return (millionths / MILLION).quantize(SMALLEST_AMOUNT)
 
 
 def ensure_built_in_providers() -> None:
@@ -77,7 +80,7 @@ def _ensure(kind: Provider.Kind, *, name: str, base_url: str) -> Provider:
     return provider
 
 
-def providers_for(workspace_id: int) -> QuerySet[Provider]:
+def providers_for(workspace_id: int) -> list[Provider]:
     """The enabled providers of a workspace, the default first.
 
     That is the one people prefer (the workspace's own before the installation's), then the environment's, then those
@@ -88,33 +91,28 @@ def providers_for(workspace_id: int) -> QuerySet[Provider]:
         usable |= Q(kind=Provider.Kind.ENVIRONMENT)
     if settings.LOCAL_MODEL_URL:
         usable |= Q(kind=Provider.Kind.LOCAL)
-    rank = Case(
-        When(preferred=True, workspace__isnull=False, then=Value(-2)),
-        When(preferred=True, then=Value(-1)),
-        When(kind=Provider.Kind.ENVIRONMENT, then=Value(0)),
-        When(kind=Provider.Kind.LOCAL, then=Value(2)),
-        default=Value(1),
-    )
-    return (
-        Provider.objects.filter(usable, Q(workspace=None) | Q(workspace=workspace_id), enabled=True)
-        .annotate(rank=rank)
-        .order_by("rank", "id")
-    )
+    rows = Provider.objects.filter(usable, Q(workspace=None) | Q(workspace=workspace_id), enabled=True)
+    return sorted(rows, key=_rank)
+
+
+def _rank(provider: Provider) -> tuple[bool, bool, int, int]:
+    kinds = {Provider.Kind.ENVIRONMENT.value: 0, Provider.Kind.CUSTOM.value: 1, Provider.Kind.LOCAL.value: 2}
+    preferred_here = provider.preferred and provider.workspace_id is not None
+    return not preferred_here, not provider.preferred, kinds[provider.kind], provider.pk
 
 
 def models_for(workspace_id: int) -> list[LanguageModel]:
     """Every known model of the workspace's providers, the default provider's first."""
+    providers = providers_for(workspace_id)
     by_provider: dict[int, list[LanguageModel]] = {}
-    for row in LanguageModel.objects.filter(provider__in=providers_for(workspace_id), enabled=True).select_related(
-        "provider"
-    ):
+    for row in LanguageModel.objects.filter(provider__in=providers, enabled=True).select_related("provider"):
         by_provider.setdefault(row.provider_id, []).append(row)
-    return [row for provider in providers_for(workspace_id) for row in by_provider.get(provider.pk, [])]
+    return [row for provider in providers for row in by_provider.get(provider.pk, [])]
 
 
 def choose(agent: Agent, name: str | None = None) -> ModelChoice:
     """The model for an agent: by name, by ``provider/name``, or the default. Raises ZergError when none is at hand."""
-    providers = list(providers_for(agent.workspace_id))
+    providers = providers_for(agent.workspace_id)
     wanted = agent.model if name is None else name
     return _resolve(wanted, providers, _rows_for({wanted}, providers))
 

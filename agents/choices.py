@@ -29,7 +29,7 @@ def model_options(workspace_id: int) -> list[Option]:
 
 def default_in_words(workspace_id: int) -> str:
     """What an agent that names no model speaks with."""
-    providers = list(providers_for(workspace_id))
+    providers = providers_for(workspace_id)
     return choice_in_words(default_choice(providers)) if providers else "No model is connected yet."
 
 
@@ -37,17 +37,18 @@ def choice_in_words(choice: ModelChoice) -> str:
     """``name at provider · context · price``, or what is unknown of it."""
     if choice.provider.kind == Provider.Kind.LOCAL:
         return "Tiny offline demo model: very small, free, on this machine. Add a real key for real work."
-    name = choice.name or "its first model"
+    name = choice.name
+    if not name:
+        return f"The first model that {choice.provider.name} offers."
     if choice.row is None:
         return f"{name} at {choice.provider.name}, which does not list it: it will be asked all the same."
     return f"{name} at {choice.provider.name} · {facts(choice.row)}"
 
 
 def facts(row: LanguageModel) -> str:
-    """``128k context · $3 / $15 per million · no tools``."""
+    """``128k context · $3 / $15 per million · tools``."""
     context = f"{row.context_window // 1000}k context" if row.context_window >= 1000 else f"{row.context_window} tokens"
-    tools = "" if row.supports_tools else " · no tools"
-    return f"{context} · {price(row)}{tools}"
+    return f"{context} · {price(row)} · {'tools' if row.supports_tools else 'no tools'}"
 
 
 def price(row: LanguageModel) -> str:

@@ -12,7 +12,6 @@ from django.urls import reverse_lazy
 from accounts.models import User
 from agents import schedules
 from agents.catalog import choose
-from agents.choices import default_in_words
 from agents.models import Agent
 from agents.services import save_agent
 from agents.toolbox import TOOLS
@@ -24,6 +23,8 @@ else:
     AgentModelForm = forms.ModelForm  # Django's own takes no type argument
 
 LONGEST_TEXT = 200_000
+UNCHECKED = {"tools", "schedule"}
+"""Boxes cannot be wrong; what a schedule means, or why it is none, is said by its preview."""
 SCHEDULES_NAMES = {"expression": "schedule", "timezone": "schedule_timezone"}
 
 
@@ -69,6 +70,7 @@ class AgentForm(AgentModelForm):
             "config": "Settings for programs",
         }
         help_texts = {
+            "model": "Choose one, or type its name. Empty: the default.",
             "task_instructions": "What it does when it runs by itself: on a schedule, or with Run now.",
             "max_output_tokens": "In tokens. Empty: as long as the model allows.",
             "temperature": "0 is steady, 1 is varied. Empty: the model's own.",
@@ -88,13 +90,11 @@ class AgentForm(AgentModelForm):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
-        default = default_in_words(self.instance.workspace_id)
-        self.fields["model"].help_text = f"Choose one, or type its name. Empty, it is the default: {default}"
         present = schedules.default_of(self.instance, user) if self.instance.pk else None
         self.fields["schedule"].initial = present["expression"] if present else ""
         self.fields["schedule_timezone"].initial = present["timezone"] if present else user.timezone
         for name, field in self.fields.items():
-            if name not in {"tools", "schedule", "schedule_timezone"}:
+            if name not in UNCHECKED:
                 field.widget.attrs.update(CHECK)
 
     def clean_model(self) -> str:
@@ -145,6 +145,19 @@ class AgentForm(AgentModelForm):
             self.add_error(name, words)
         if not known:
             self.add_error(None, error.message)
+
+
+class TrialForm(AgentForm):
+    """The agent as it stands in its form, to be tried. It needs no name yet, and nothing runs by itself."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in SCHEDULES_NAMES.values():
+            del self.fields[name]
+        self.fields["name"].required = False
+
+    def clean_name(self) -> str:
+        return str(self.cleaned_data["name"]) or "New agent"
 
 
 CHECK = {

@@ -16,6 +16,8 @@ from common import crypto
 from common.access import OwnedQuerySet
 
 PULSE_LENGTH = 30
+LAST_OUTCOME = {"s": "done", "f": "failed", "c": "stopped"}
+"""What the letters of a pulse say."""
 
 
 def valid_base_url(text: str) -> None:
@@ -170,6 +172,10 @@ class Agent(models.Model):
     pulse = models.CharField(max_length=PULSE_LENGTH, blank=True, editable=False)
     version_number = models.PositiveIntegerField(default=0, editable=False)
     archived_at = models.DateTimeField(null=True, blank=True, editable=False)
+    trial = models.BooleanField(
+        default=False, editable=False,
+        help_text="Stands in for one that somebody tries and has not saved. Shown in no list, removed after a day.",
+    )  # fmt: skip
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     objects = OwnedQuerySet["Agent"].as_manager()
@@ -184,7 +190,12 @@ class Agent(models.Model):
 
     @staticmethod
     def visible_to(user: User) -> Q:
-        return Q(workspace__memberships__user=user)
+        return Q(workspace__memberships__user=user, trial=False)
+
+    @property
+    def state(self) -> str:
+        """What it does, else how its last run ended."""
+        return LAST_OUTCOME[self.pulse[-1]] if self.status == self.Status.IDLE and self.pulse else self.status
 
     @property
     def success_rate(self) -> int | None:

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import User
 from agents.models import Provider
-from agents.services import save_provider
+from agents.services import as_edited_by, save_provider
 
 if TYPE_CHECKING:
     ProviderModelForm = forms.ModelForm[Provider]
@@ -85,12 +85,33 @@ class ProviderForm(ProviderModelForm):
         return str(self.cleaned_data["base_url"]).strip().rstrip("/").removesuffix("/chat/completions")
 
     def clean_key(self) -> str:
-        key: str = self.cleaned_data["key"].strip()
-        if not key.isascii() or not key.isprintable() or " " in key:
-            raise ValidationError("A key has no spaces and only plain characters. Copy it again.")
-        return key
+        return clean_key(self.cleaned_data["key"])
 
     def store(self) -> Provider:
         """Saves the valid form; an empty key field keeps the key there is."""
-        key = self.cleaned_data.get("key") or ("" if self.cleaned_data.get("forget_key") else None)
-        return save_provider(self.instance, author=self.author, key=key)
+        return save_provider(self.instance, author=self.author, key=self._key())
+
+    def unsaved(self) -> Provider:
+        """The provider as the valid form has it, to be asked whether it works."""
+        as_edited_by(self.instance, self.author, key=self._key())
+        return self.instance
+
+    def _key(self) -> str | None:
+        return self.cleaned_data.get("key") or ("" if self.cleaned_data.get("forget_key") else None)
+
+
+class KeyForm(forms.Form):
+    """A new key in place of the one there is."""
+
+    key = forms.CharField(max_length=LONGEST_KEY, error_messages={"required": "Paste the new key first."})
+
+    def clean_key(self) -> str:
+        return clean_key(self.cleaned_data["key"])
+
+
+def clean_key(text: str) -> str:
+    """A key as it was pasted, without what surrounds it. Raises ValidationError for what no key looks like."""
+    key = text.strip()
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise ValidationError("A key has no spaces and only plain characters. Copy it again.")
+    return key

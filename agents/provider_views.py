@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-
 from django.contrib import messages
 from django.db.models import Count, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -15,15 +12,13 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.people import PersonRequest, signed_in
 from agents.catalog import choices_of, providers_for
 from agents.choices import choice_in_words, default_in_words
+from agents.key_views import answer_of, back, on_own_provider, tell
 from agents.models import Agent, LanguageModel, Provider
 from agents.provider_forms import PRESETS, ProviderForm
-from agents.services import check_provider, may_edit, prefer
+from agents.services import may_edit, prefer
 from common.errors import ZergError
 from common.redirects import see_other
-from engine import Limits
 
-QUICK = Limits(connect=2.5, first_byte=4.5)
-"""A person waits for the answer."""
 MOST_NAMES = 1000
 
 
@@ -32,7 +27,7 @@ MOST_NAMES = 1000
 def provider_list(request: PersonRequest) -> HttpResponse:
     """Every provider that serves the person's workspace, and which is the default."""
     workspace = request.user.home_workspace()
-    in_use = list(providers_for(workspace.pk))
+    in_use = providers_for(workspace.pk)
     served = agents_by_provider(workspace.pk)
     providers = visible(request).annotate(model_count=Count("language_models", filter=Q(language_models__enabled=True)))
     default_id = in_use[0].pk if in_use else None
@@ -52,6 +47,7 @@ def provider_list(request: PersonRequest) -> HttpResponse:
         "presets": PRESETS,
         "default": default_in_words(workspace.pk),
         "only_demo": only_demo,
+        "focus": asked if (asked := request.GET.get("focus", "")).isdecimal() else "",
         "tab": "models",
     }
     return render(request, "settings/models.html", context)
@@ -65,29 +61,14 @@ def visible(request: PersonRequest) -> QuerySet[Provider]:
 
 def agents_by_provider(workspace_id: int) -> dict[int, list[Agent]]:
     """Which agents speak with which provider, by the provider's id."""
-    agents = Agent.objects.filter(workspace=workspace_id, archived_at=None).only("name", "model", "workspace_id")
+    agents = Agent.objects.filter(workspace=workspace_id, archived_at=None, trial=False)
+    agents = agents.only("name", "model", "workspace_id")
     served: dict[int, list[Agent]] = {}
     choices = choices_of(agents, workspace_id)
     for agent in agents:
         if agent.pk in choices:
             served.setdefault(choices[agent.pk].provider.pk, []).append(agent)
     return served
-
-
-def on_own_provider(
-    view: Callable[[PersonRequest, Provider], HttpResponse],
-) -> Callable[[HttpRequest, int], HttpResponse]:
-    """Fetches the provider; one of the whole installation can be changed by administrators only."""
-
-    @signed_in
-    @wraps(view)
-    def guarded(request: PersonRequest, pk: int) -> HttpResponse:
-        provider = Provider.objects.get_for(request.user, pk)
-        if not may_edit(provider, request.user):
-            raise ZergError("forbidden", f"{provider.name} serves everybody here: only an administrator can change it.")
-        return view(request, provider)
-
-    return guarded
 
 
 @signed_in
@@ -112,43 +93,19 @@ def _provider_form(request: PersonRequest, provider: Provider, key_url: str = ""
     form = ProviderForm(request.POST if request.method == "POST" else None, instance=provider, author=request.user)
     if form.is_bound and form.is_valid():
         provider = form.store()
-        names, problem = answer_of(provider)
-        if problem:
-            messages.warning(request, f"{provider.name} is saved, but it does not work yet. {problem}")
-        else:
-            messages.success(request, f"{provider.name} works: {in_words(len(names))}.")
-        return see_other("settings:models")
+        tell(request, provider, *answer_of(provider))
+        return back(request, provider)
     known = LanguageModel.objects.filter(provider=provider)[:MOST_NAMES] if provider.pk else []
-    context = {"form": form, "provider": provider, "name": name, "models": known, "key_url": key_url, "tab": "models"}
+    context = {
+        "form": form,
+        "provider": provider,
+        "name": name,
+        "models": known,
+        "key_url": key_url,
+        "back": request.POST.get("back", ""),
+        "tab": "models",
+    }
     return render(request, "settings/provider_form.html", context, status=422 if form.is_bound else 200)
-
-
-def answer_of(provider: Provider) -> tuple[list[str], str]:
-    """What the provider offers, or why it does not answer; within five seconds."""
-    try:
-        return check_provider(provider, limits=QUICK)
-    except ZergError as error:  # the stored key cannot be decrypted
-        return [], error.message
-
-
-def in_words(count: int) -> str:
-    return "it offers no models" if not count else "it offers one model" if count == 1 else f"it offers {count} models"
-
-
-@signed_in
-@require_POST
-def test_provider(request: PersonRequest, pk: int) -> HttpResponse:
-    """Asks the provider for its models, which costs nothing. Everybody whom it serves may ask."""
-    provider = Provider.objects.get_for(request.user, pk)
-    names, problem = answer_of(provider)
-    if request.htmx:
-        context = {"provider": provider, "problem": problem, "words": in_words(len(names))}
-        return render(request, "settings/_test_result.html", context)
-    if problem:
-        messages.error(request, problem)
-    else:
-        messages.success(request, f"{provider.name} works: {in_words(len(names))}.")
-    return see_other("settings:models")
 
 
 @on_own_provider

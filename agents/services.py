@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
@@ -13,6 +14,8 @@ from accounts.models import User, Workspace
 from agents.clients import ModelClients
 from agents.models import VERSIONED_FIELDS, Agent, AgentVersion, LanguageModel, Provider
 from engine import Limits, ModelError
+
+NOTED_EVERY = timedelta(minutes=1)
 
 
 def create_agent(*, workspace: Workspace, author: User, **fields: Any) -> Agent:
@@ -31,6 +34,17 @@ def save_agent(agent: Agent, *, author: User) -> Agent:
         agent.refresh_from_db(fields=["version_number"])
         AgentVersion.objects.create(agent=agent, number=agent.version_number, snapshot=snapshot, created_by=author)
     return agent
+
+
+def stand_in(agent: Agent, *, author: User, present: Agent | None = None) -> Agent:
+    """Somebody's trial of an agent as it was edited, which itself is not saved and stays as it is.
+
+    ``present`` is what stood in for it so far: what has changed since becomes a version of that one.
+    """
+    trial = present or Agent(workspace_id=agent.workspace_id, created_by=author, trial=True)
+    for name in VERSIONED_FIELDS:
+        setattr(trial, name, getattr(agent, name))
+    return save_agent(trial, author=author)
 
 
 def duplicate_agent(agent: Agent, *, author: User) -> Agent:
@@ -55,6 +69,13 @@ def save_provider(provider: Provider, *, author: User, key: str | None = None) -
 
     An address that an administrator wrote may be on a private network; one that somebody else wrote or changed may not.
     """
+    as_edited_by(provider, author, key=key)
+    provider.save()
+    return provider
+
+
+def as_edited_by(provider: Provider, author: User, *, key: str | None = None) -> None:
+    """Gives an edited provider, which may not be saved yet, its key and the reach that its author's rights allow."""
     stored = Provider.objects.filter(pk=provider.pk).first() if provider.pk else None
     address_changed = stored is None or stored.base_url != provider.base_url
     if author.is_staff:
@@ -66,8 +87,6 @@ def save_provider(provider: Provider, *, author: User, key: str | None = None) -
             provider.set_key("")
     if key is not None:
         provider.set_key(key)
-    provider.save()
-    return provider
 
 
 @transaction.atomic
@@ -89,12 +108,7 @@ def check_provider(provider: Provider, *, limits: Limits | None = None) -> tuple
 
     Makes a network call: never inside a transaction. Raises ZergError when the stored key cannot be decrypted.
     """
-    base_url, key = provider.endpoint()
-    try:
-        names = asyncio.run(_listed(provider, base_url, key, limits or Limits()))
-        error = ""
-    except ModelError as refusal:
-        names, error = [], refusal.message
+    names, error = ask_provider(provider, limits=limits)
     now = timezone.now()
     provider.last_checked_at, provider.last_error = now, error
     if not error:
@@ -102,6 +116,28 @@ def check_provider(provider: Provider, *, limits: Limits | None = None) -> tuple
         remember_models(provider, names)
     provider.save(update_fields=["last_checked_at", "last_error", "last_ok_at"])
     return names, error
+
+
+def ask_provider(provider: Provider, *, limits: Limits | None = None) -> tuple[list[str], str]:
+    """The same for a provider that need not be saved: nothing is remembered."""
+    base_url, key = provider.endpoint()
+    try:
+        return asyncio.run(_listed(provider, base_url, key, limits or Limits())), ""
+    except ModelError as refusal:
+        return [], refusal.message
+
+
+def note_call(provider: Provider, problem: str = "") -> None:
+    """Keeps what a call has told of its provider: why it refuses, or, noted once a minute, that it works."""
+    now = timezone.now()
+    row = Provider.objects.filter(pk=provider.pk)
+    if problem:
+        row.update(last_error=problem, last_checked_at=now)
+    elif provider.last_error or provider.last_ok_at is None or provider.last_ok_at < now - NOTED_EVERY:
+        row.exclude(last_error="", last_ok_at__gt=now - NOTED_EVERY).update(
+            last_error="", last_ok_at=now, last_checked_at=now
+        )
+        provider.last_error, provider.last_ok_at = "", now
 
 
 async def _listed(provider: Provider, base_url: str, key: str, limits: Limits) -> list[str]:

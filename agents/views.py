@@ -1,53 +1,34 @@
-"""The home page, and the pages of agents."""
+"""The pages of agents."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
-from django.db import transaction
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import Count, Q, Sum, prefetch_related_objects
+from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from accounts.models import User
 from accounts.people import PersonRequest, signed_in
-from accounts.zones import ZONES
-from agents import home as at_home
-from agents.catalog import choose
-from agents.choices import choice_in_words, model_options
-from agents.forms import AgentForm
-from agents.models import Agent, AgentVersion
+from agents.catalog import SMALLEST_AMOUNT, choose
+from agents.choices import choice_in_words
+from agents.models import Agent
+from agents.schedules import own_schedules
 from agents.services import archive_agent, duplicate_agent, restore_agent
 from agents.toolbox import TOOLS
+from agents.versions import entries
 from common.errors import ZergError
+from common.paging import stretch
 from common.redirects import see_other
 
 PER_PAGE = 30
-MOST_VERSIONS = 50
+MOST_VERSIONS = 10
 SHOWN_WITH: dict[str, tuple[str, ...]] = {"threads": (), "runs": ("agent", "thread"), "schedules": ()}
 TABS = ("threads", "runs", "schedules", "setup")
-
-
-@signed_in
-@require_safe
-def home(request: PersonRequest) -> HttpResponse:
-    """All agents and what they need. Asked again by the page itself, it answers 204 while nothing has changed."""
-    agents = list(at_home.agents_at_home(request.user)[: at_home.MOST_CARDS])
-    only_demo = at_home.has_only_the_demo_model(request.user)
-    seen = at_home.fingerprint(agents, only_demo)
-    if request.htmx and request.GET.get("seen") == seen:
-        return HttpResponse(status=204)
-    context = {
-        "agents": agents,
-        "failed": [agent for agent in agents if agent.status == Agent.Status.ERROR],
-        "heading": at_home.state_in_words(agents),
-        "is_full": len(agents) == at_home.MOST_CARDS,
-        "only_demo": only_demo,
-        "seen": seen,
-    }
-    return render(request, "home/_now.html" if request.htmx else "home/page.html", context)
 
 
 @signed_in
@@ -58,8 +39,8 @@ def agent_list(request: PersonRequest) -> HttpResponse:
     agents = Agent.objects.for_user(request.user).filter(archived_at__isnull=not archived)
     if query:
         agents = agents.filter(Q(name__icontains=query) | Q(description__icontains=query))
-    rows = agents.order_by("-id").prefetch_related(at_home.own_schedules(request.user))
-    page = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    rows = agents.prefetch_related(own_schedules(request.user))
+    page = stretch(rows, request.GET, PER_PAGE)
     context = {"page": page, "query": query, "archived": archived}
     return render(request, "agents/page_list.html", context)
 
@@ -69,24 +50,32 @@ def agent_list(request: PersonRequest) -> HttpResponse:
 def agent_detail(request: PersonRequest, pk: int) -> HttpResponse:
     """An agent, and one of its tabs: the person's threads, runs and schedules with it, or how it is set up."""
     agent = Agent.objects.get_for(request.user, pk)
-    prefetch_related_objects([agent], at_home.own_schedules(request.user))
+    prefetch_related_objects([agent], own_schedules(request.user))
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
-    context: dict[str, Any] = {"agent": agent, "tab": tab, "tabs": TABS}
+    context: dict[str, Any] = {"agent": agent, "tab": tab, "tabs": TABS, "spent": _spent(agent, request.user)}
     if tab == "setup":
         context |= _setup_of(agent)
     else:
         # Threads, runs and schedules live in layers above and are reached through their reverse accessors.
         rows = getattr(agent, tab).for_user(request.user).select_related(*SHOWN_WITH[tab])
-        rows = rows.order_by("-updated_at" if tab == "threads" else "-id")
-        context["page"] = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+        context["page"] = stretch(rows, request.GET, PER_PAGE, by="updated_at" if tab == "threads" else "")
     return render(request, "agents/page.html", context)
+
+
+def _spent(agent: Agent, user: User) -> dict[str, Any]:
+    """What the person's threads with the agent took: tokens, and US dollars of the calls that had a price."""
+    threads = agent.threads.for_user(user)
+    tokens = {name: Coalesce(Sum(name), 0) for name in ("input_tokens", "cached_tokens", "output_tokens")}
+    of_some = {name: Count("pk", filter=Q(**{name: True})) for name in ("unpriced", "usage_estimated")}
+    spent: dict[str, Any] = threads.aggregate(**tokens, **of_some, cost_usd=Coalesce(Sum("cost_usd"), Decimal(0)))
+    # SQLite adds in binary fractions.
+    return {**spent, "cost_usd": spent["cost_usd"].quantize(SMALLEST_AMOUNT)}
 
 
 def _setup_of(agent: Agent) -> dict[str, Any]:
     """What the agent is made of now, and how it came to be so."""
     versions = list(agent.versions.select_related("created_by")[:MOST_VERSIONS])
-    older: list[AgentVersion | None] = [*versions[1:], None]
     try:
         model = choice_in_words(choose(agent))
     except ZergError as error:
@@ -94,83 +83,8 @@ def _setup_of(agent: Agent) -> dict[str, Any]:
     return {
         "model": model,
         "tools": [TOOLS[name] for name in agent.tools if name in TOOLS],
-        "versions": [
-            (version, _changes(version, before) if version.number > 1 else [])
-            for version, before in zip(versions, older, strict=True)
-        ],
+        "entries": entries(versions),
     }
-
-
-def _changes(version: AgentVersion, before: AgentVersion | None) -> list[str]:
-    """The labels of the fields in which a version differs from the one before."""
-    if before is None:
-        return []
-    # In the order of the form: PostgreSQL keeps no order of the names in a snapshot.
-    return [
-        str(field.label or name).lower()
-        for name, field in AgentForm.base_fields.items()
-        if version.fields.get(name) != before.fields.get(name)
-    ]
-
-
-@signed_in
-@require_http_methods(["GET", "HEAD", "POST"])
-def new_agent(request: PersonRequest) -> HttpResponse:
-    agent = Agent(workspace=request.user.home_workspace(), created_by=request.user)
-    return _agent_form(request, agent)
-
-
-@signed_in
-@require_http_methods(["GET", "HEAD", "POST"])
-def edit_agent(request: PersonRequest, pk: int) -> HttpResponse:
-    return _agent_form(request, Agent.objects.get_for(request.user, pk))
-
-
-def _agent_form(request: PersonRequest, agent: Agent) -> HttpResponse:
-    pk, name = agent.pk, agent.name
-    form = AgentForm(request.POST if request.method == "POST" else None, instance=agent, user=request.user)
-    if request.method == "POST" and form.is_valid():
-        try:
-            with transaction.atomic():
-                agent = form.store()
-        except ZergError as error:
-            form.add_refusal(error)
-        else:
-            messages.success(request, f"{agent.name} is saved." if pk else f"{agent.name} is ready. Say hello.")
-            return see_other("agents:detail", agent.pk)
-    context = {
-        "form": form,
-        "agent_id": pk,
-        "agent_name": name,
-        "models": model_options(agent.workspace_id),
-        "zones": ZONES,
-    }
-    return render(request, "agents/page_form.html", context, status=422 if form.is_bound else 200)
-
-
-@signed_in
-@require_POST
-def check_field(request: PersonRequest) -> HttpResponse:
-    """What is wrong with the field that was just left, for its message area; or what is known of the chosen model."""
-    field = request.htmx.trigger_name or request.POST.get("field", "")
-    agent_id = request.POST.get("agent_id", "")
-    if agent_id.isdecimal():
-        agent = Agent.objects.get_for(request.user, int(agent_id))
-    else:
-        agent = Agent(workspace=request.user.home_workspace())
-    form = AgentForm(request.POST, instance=agent, user=request.user)
-    form.is_valid()
-    context: dict[str, Any] = {"problems": form.errors.get(field, []) if field in form.fields else []}
-    if field == "model" and not context["problems"]:
-        context["note"] = _known_of_model(agent, form.cleaned_data["model"])
-    return render(request, "agents/_check.html", context)
-
-
-def _known_of_model(agent: Agent, name: str) -> str:
-    try:
-        return choice_in_words(choose(agent, name))
-    except ZergError as error:
-        return error.message
 
 
 @signed_in

@@ -17,14 +17,15 @@ from agents.services import create_agent as make_agent
 from agents.services import save_agent
 from agents.toolbox import TOOLS
 from api import shapes
-from api.answers import answer, listed, nothing
+from api.answers import answer, listed, nothing, part_of_list
 from api.auth import Caller, Needs, caller
 from api.messages import page_of_messages, receive
 from api.schemas import AgentFields, AgentRun, MessageFilter, NewAgent, NewMessage, Page
 from common.errors import ZergError
 from runs.deletion import delete_agent as delete_for_good
 from runs.services import run_agent as start
-from threads.models import Thread, ThreadMessage
+from threads.models import Thread
+from threads.serializers import message_json
 from threads.services import active_thread
 
 router = Router(tags=["Agents"])
@@ -115,7 +116,7 @@ def list_agent_messages(request: HttpRequest, agent_id: int, page: Query[Message
     who = caller(request)
     agent = Agent.objects.get_for(who.user, agent_id)
     thread = Thread.objects.for_user(who.user).filter(agent=agent, active=True).first()
-    return page_of_messages(thread.messages.all() if thread else ThreadMessage.objects.none(), page)
+    return page_of_messages(thread, page) if thread else part_of_list([], 0, message_json)
 
 
 @router.post(

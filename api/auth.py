@@ -10,6 +10,7 @@ from ninja.utils import check_csrf
 
 from accounts.models import SCOPES, User
 from accounts.services import authenticate_token
+from accounts.sockets import Credential
 from common.errors import ZergError
 from runs.models import Run
 
@@ -21,6 +22,8 @@ class Caller:
     user: User
     scopes: frozenset[str]
     by_token: bool
+    credential: Credential
+    """What the call came with. An answer that streams looks it up again and again."""
 
     def require(self, scope: str) -> None:
         """Raises ZergError(``forbidden``, 403), which names the scope that the token lacks."""
@@ -69,7 +72,9 @@ def _by_token(request: HttpRequest) -> Caller:
             "not_signed_in", "The token is wrong or was revoked. Send “Authorization: Bearer <token>” with a valid one."
         )
     user, token = found
-    return Caller(user, frozenset(token.scopes), by_token=True)
+    credential = Credential(text.strip(), "")
+    credential.prove()
+    return Caller(user, frozenset(token.scopes), by_token=True, credential=credential)
 
 
 def _by_session(request: HttpRequest) -> Caller:
@@ -80,7 +85,8 @@ def _by_session(request: HttpRequest) -> Caller:
         raise ZergError(
             "forbidden", "The CSRF token is missing or wrong. Send it in the header X-CSRFToken, or use an API token."
         )
-    return Caller(user, frozenset(SCOPES), by_token=False)
+    credential = Credential("", request.session.session_key or "")
+    return Caller(user, frozenset(SCOPES), by_token=False, credential=credential)
 
 
 def caller(request: HttpRequest) -> Caller:

@@ -168,6 +168,8 @@ def _type(schema: dict[str, Any]) -> str:
 
 
 EXAMPLES: dict[str, Any] = {
+    "format": "zerg-thread",
+    "messages": [],
     "name": "Scout",
     "title": "Morning news",
     "content": "What is new?",

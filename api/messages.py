@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 
 from django.db import IntegrityError
-from django.db.models import F, QuerySet
+from django.db.models import F, Q
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
-from api.answers import answer, listed
+from api.answers import answer, listed, part_of_list
 from api.auth import Caller, caller
 from api.schemas import MessageFilter, NewMessage
 from api.streams import event_stream, text_stream
+from common.errors import ZergError, not_found
+from runs.branches import require_end
 from runs.models import Run
 from runs.services import start_run
 from threads.models import Thread, ThreadMessage
 from threads.serializers import message_json
-from threads.services import clean_content, log_line, require_same
+from threads.services import AT_THE_BEGINNING, clean_content, log_line, require_same
+from threads.transcript import end_through, ids_after
 
 JSON, TEXT, EVENTS = "application/json", "text/plain", "text/event-stream"
 
@@ -27,11 +30,39 @@ def preferred(request: HttpRequest) -> str:
     return request.get_preferred_type([JSON, EVENTS, TEXT]) or JSON
 
 
-def page_of_messages(rows: QuerySet[ThreadMessage], page: MessageFilter) -> HttpResponse:
-    """The transcript in order, then what waits in the queue."""
+def page_of_messages(thread: Thread, page: MessageFilter) -> HttpResponse:
+    """The transcript in order, then what waits in the queue; or one branch of it."""
+    if page.leaf or page.up_to:
+        return _page_of_branch(thread, page)
     if page.after_version is not None:
-        rows = rows.filter(version__gt=page.after_version)
-    return listed(rows.order_by(F("seq").asc(nulls_last=True), "id"), page, message_json)
+        # A message being written grows without taking versions.
+        changed = Q(version__gt=page.after_version) | Q(status=ThreadMessage.Status.STREAMING)
+        return listed(thread.messages.filter(changed).order_by(F("seq").asc(nulls_last=True), "id"), page, message_json)
+    # A transcript is numbered without a gap: neither what is left out nor what there is has to be counted.
+    last, end = thread.last_seq, page.skip + page.limit
+    rows = list(thread.messages.filter(seq__gt=page.skip, seq__lte=min(end, last)).order_by("seq"))
+    waiting = thread.messages.filter(seq=None).order_by("id")
+    if end > last:
+        rows += waiting[max(page.skip - last, 0) : end - last]
+    return part_of_list(rows, last + waiting.count(), message_json)
+
+
+def _page_of_branch(thread: Thread, page: MessageFilter) -> HttpResponse:
+    if page.after_version is not None:
+        raise ZergError("invalid", "Ask for a branch, or for what changed since a version: not for both at once.")
+    end = end_through(thread, _said(thread, page.leaf)) if page.leaf else _said(thread, page.up_to or 0).pk
+    ids = ids_after(thread.pk, end, 0)
+    part = ids[page.skip : page.skip + page.limit]
+    rows = thread.messages.in_bulk(part)
+    return part_of_list([rows[pk] for pk in part], len(ids), message_json)
+
+
+def _said(thread: Thread, message_id: int) -> ThreadMessage:
+    """A message of the transcript. Raises ZergError(``not_found``, 404)."""
+    message = thread.messages.filter(pk=message_id, seq__isnull=False).first()
+    if message is None:
+        raise not_found("Message")
+    return message
 
 
 def receive(request: HttpRequest, find_thread: Callable[[], Thread], body: NewMessage) -> HttpResponseBase:
@@ -45,22 +76,25 @@ def receive(request: HttpRequest, find_thread: Callable[[], Thread], body: NewMe
     content = clean_content(body.content)
     thread = find_thread()
     if not is_from_user:
+        if body.leaf is not None:
+            raise ZergError("invalid", "A line for the record stands at the end.", {"leaf": "Only for role user."})
         message = log_line(thread, role=body.role, content=content, author=who.user, key=body.client_message_id)
         return answer({**message_json(message), "run_id": None}, 201)
-    run, message = _send(thread, who, content, body.client_message_id)
+    run, message = _send(thread, who, content, body)
     way = preferred(request)
     if way == EVENTS:
         # The caller wants this answer: its events begin with the message, not with all that was said before.
         start = request.headers.get("Last-Event-ID") or str(message.version - 1)
-        return streamed(event_stream(thread, who.user, run, start), EVENTS, run, message)
+        return streamed(event_stream(thread, who.credential, run, start), EVENTS, run, message)
     if way == TEXT or body.stream:
-        return streamed(text_stream(run, message), f"{TEXT}; charset=utf-8", run, message)
+        return streamed(text_stream(run, message, who.credential), f"{TEXT}; charset=utf-8", run, message)
     return answer({**message_json(message), "run_id": run.pk}, 201)
 
 
-def _send(thread: Thread, who: Caller, content: str, key: str | None) -> tuple[Run, ThreadMessage]:
+def _send(thread: Thread, who: Caller, content: str, body: NewMessage) -> tuple[Run, ThreadMessage]:
+    key, after = body.client_message_id, _after(thread, body.leaf)
     try:
-        run = start_run(thread, text=content, author=who.user, trigger=who.trigger, key=key)
+        run = start_run(thread, text=content, author=who.user, trigger=who.trigger, key=key, after=after)
     except IntegrityError:
         # The key belongs to a line for the record, which has no run that could be given again.
         message = ThreadMessage.objects.filter(thread=thread, client_message_id=key).first()
@@ -71,6 +105,16 @@ def _send(thread: Thread, who: Caller, content: str, key: str | None) -> tuple[R
     message = run.input_message
     assert message is not None, "a run that was started with a text has its message"
     return run, message
+
+
+def _after(thread: Thread, leaf: int | None) -> int | None:
+    """Where a message goes that follows ``leaf``. Raises ZergError(``not_found``, 404; ``conflict``, 409)."""
+    if leaf is None or leaf == thread.leaf_id:
+        return None
+    if leaf == AT_THE_BEGINNING:
+        return AT_THE_BEGINNING
+    require_end(thread, _said(thread, leaf).pk)
+    return leaf
 
 
 def streamed(

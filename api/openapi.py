@@ -90,7 +90,7 @@ class Document(OpenAPISchema):
             found[200]["content"]["text/event-stream"] = STREAMED["text/event-stream"]
 
     def _failures(self, operation: Operation) -> list[int]:
-        has_body = bool(self.request_body(operation))
+        has_body = bool(self.request_body(operation) or operation.openapi_extra)
         changes = set(operation.methods) - {"GET"}
         named = "{" in operation.path or has_body
         return [401, 403, 422, *[400, 413] * has_body, *[404] * named, *[409] * bool(changes)]

@@ -11,10 +11,10 @@ from ninja import Query, Router
 from api import shapes
 from api.answers import answer, listed
 from api.auth import Needs, caller
-from api.schemas import Page, RunFilter
+from api.schemas import Page, RetryWith, RunFilter
 from runs.models import Run, Step
 from runs.serializers import run_json
-from runs.services import cancel, retry
+from runs.services import cancel, mark_done, retry
 
 router = Router(tags=["Runs"])
 # What a tool was given and gave back can be long, and is not shown.
@@ -22,7 +22,9 @@ STEPS = Prefetch("steps", Step.objects.defer("input", "output"))
 
 
 def listed_runs(request: HttpRequest, page: Page, **filters: Any) -> HttpResponse:
-    """A page of the caller's runs, newest first."""
+    """A page of the caller's runs, newest first; those of a trial only where its thread is named."""
+    if "thread_id" not in filters:
+        filters["agent__trial"] = False
     rows = Run.objects.for_user(caller(request).user).filter(**filters).order_by("-id")
     return listed(rows.prefetch_related(STEPS), page, run_json)
 
@@ -48,9 +50,25 @@ def cancel_run(request: HttpRequest, run_id: int) -> HttpResponse:
 @router.post(
     "/runs/{int:run_id}/retry", auth=Needs("runs:write"), response={202: shapes.StartedRun}, summary="Retry a run"
 )
-def retry_run(request: HttpRequest, run_id: int) -> HttpResponse:
-    """Answers the same message again, beside the old answer, which stays. 409 while the thread is being worked on."""
-    run = retry(_run(request, run_id), actor=caller(request).user)
+def retry_run(request: HttpRequest, run_id: int, body: RetryWith | None = None) -> HttpResponse:
+    """Answers the same message again, beside the old answer, which stays. After `may_have_happened` the interrupted
+    call is made again, and the run goes on from there. 409 while the thread is being worked on. With `model` or
+    `"tools": false`, another model answers, or the agent's tools are left out, this once."""
+    model, with_tools = (body.model, body.tools) if body else ("", True)
+    run = retry(_run(request, run_id), actor=caller(request).user, model=model, with_tools=with_tools)
+    return answer({"run_id": run.pk, "thread_id": run.thread_id}, 202)
+
+
+@router.post(
+    "/runs/{int:run_id}/mark-done",
+    auth=Needs("runs:write"),
+    response={202: shapes.StartedRun},
+    summary="Mark an interrupted call as done",
+)
+def mark_run_done(request: HttpRequest, run_id: int) -> HttpResponse:
+    """For a run that ended with the reason `may_have_happened`: the interrupted call counts as done, and a new run goes
+    on from there. 409 for every other run, and when the call was settled already."""
+    run = mark_done(_run(request, run_id), actor=caller(request).user)
     return answer({"run_id": run.pk, "thread_id": run.thread_id}, 202)
 
 

@@ -18,6 +18,7 @@ StrictBool = Annotated[bool, Strict()]
 StrictFloat = Annotated[float, Strict()]
 Instructions = Annotated[str, Field(max_length=LONGEST_INSTRUCTIONS)]
 Strategy = Literal["buffer", "window", "summary", "none"]
+BusyPolicy = Literal["queue", "replace", "refuse"]
 
 
 def _line(limit: int) -> StringConstraints:
@@ -86,7 +87,14 @@ class ThreadFields(Subset):
     title: Annotated[str, _line(200)] = ""
     active: StrictBool = Field(True, description="The agent's active thread is the one that its own messages are in.")
     agent_state: Free = Field({}, description="Free notes for programs.")
+    pinned: StrictBool = Field(False, description="At the top of its owner's list.")
+    archived: StrictBool = Field(False, description="Out of its owner's list.")
     memory_strategy: Strategy | Literal[""] = Field("", description="Empty: as the agent says.")
+    busy_policy: BusyPolicy = Field(
+        "queue",
+        description="What becomes of a message that comes while the agent works: it waits, it stops the agent and is "
+        "next, or it is refused (409 `busy`).",
+    )
 
 
 class NewThread(ThreadFields):
@@ -105,9 +113,27 @@ class NewMessage(BaseModel):
     client_message_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] | None = Field(
         None, description="Your own key: sent again, the same message gives the same answer and is stored once."
     )
+    leaf: Annotated[int, Strict(), Field(ge=0, le=2**63 - 1)] | None = Field(
+        None,
+        description="The message that it follows; by default the thread's last. Any other makes a branch: a message's "
+        "parent makes another version of that message, 0 makes another beginning.",
+    )
     stream: StrictBool = Field(
         False, description="Stream the reply's text, as with “Accept: text/plain”. “Accept: text/event-stream” wins."
     )
+
+
+class RetryWith(BaseModel):
+    """How a message is answered again."""
+
+    model: Annotated[str, StringConstraints(max_length=200)] = Field("", description="Empty: the agent's own.")
+    tools: StrictBool = Field(True, description="False: without the agent's tools.")
+
+
+class QueuedMessage(BaseModel):
+    """What a message that waits is to say."""
+
+    content: str = Field(description="Up to 256 KiB of text, rendered as Markdown.")
 
 
 class AgentRun(BaseModel):
@@ -118,6 +144,10 @@ class AgentRun(BaseModel):
 
 
 RunStatusName = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
+Reason = Literal[
+    "completed", "stopped_by_user", "max_steps", "empty_output", "provider_error", "timeout", "worker_lost",
+    "may_have_happened", "budget", "refused", "reported_by_agent", "internal_error",
+]  # fmt: skip
 ScheduleKind = Literal["cron", "interval", "once"]
 
 
@@ -125,6 +155,13 @@ class ThreadFilter(Page):
     """Which threads."""
 
     agent_id: Id | None = Field(None, description="Only those with this agent.")
+    archived: bool | None = Field(None, description="Only those that are archived, or only those that are not.")
+
+
+class ImportInto(BaseModel):
+    """Whose thread an imported one becomes."""
+
+    agent_id: Id | None = Field(None, description="The agent; by default that of the same name, else your first.")
 
 
 class MessageFilter(Page):
@@ -133,6 +170,15 @@ class MessageFilter(Page):
     after_version: int | None = Field(
         None, ge=0, le=2**63 - 1, description="Only what changed since the thread had this version."
     )
+    leaf: Id | None = Field(None, description="Only the branch through this message, to its end.")
+    up_to: Id | None = Field(None, alias="from", description="Only the branch up to this message.")
+
+
+class SearchQuery(Page):
+    """What is looked for."""
+
+    q: str = Field("", max_length=200, description="Words; none find nothing.")
+    agent_id: Id | None = Field(None, description="Only in threads with this agent.")
 
 
 class RunFilter(Page):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas import RunStatusName, ScheduleKind, Strategy
+from api.schemas import BusyPolicy, Reason, RunStatusName, ScheduleKind, Strategy
 
 
 class Shape(BaseModel):
@@ -83,7 +83,13 @@ class Thread(Shape):
     active: bool
     agent_state: dict[str, Any]
     memory_strategy: Strategy
+    busy_policy: BusyPolicy = Field(description="What becomes of a message that comes while the agent works.")
     thread_type: Literal["chat", "schedule", "manual"]
+    pinned: bool
+    archived: bool
+    usage: Usage = Field(description="Of all calls for this thread, its other branches included.")
+    cost_usd: str | None = Field(description="US dollars; null when the price of a call is unknown.")
+    leaf_id: int | None = Field(description="The last message of the branch that it goes on with.")
     version: int = Field(description="Counts durable changes.")
     created_at: datetime
     updated_at: datetime
@@ -114,6 +120,44 @@ class SentMessage(Message):
     """The stored message; its `run_id` is the run that answers it."""
 
 
+class SavedMessage(Message):
+    """A message in a file. Its ids hold within the file."""
+
+    kind: Literal["message", "summary"]
+    reasoning: str = Field("", description="What the model thought before it wrote.")
+    covers_seq: int | None = Field(None, description="A summary stands for the branch up to this seq.")
+    detail: str = Field("", description="Of an error, for who looks closer.")
+
+
+class SavedThread(Shape):
+    """A thread as a file: rows in the order in which they joined it, then those that wait."""
+
+    format: Literal["zerg-thread"]
+    exported_at: datetime
+    title: str
+    agent: str
+    memory_strategy: str = Field(description="Empty: as the agent says.")
+    busy_policy: BusyPolicy
+    created_at: datetime
+    leaf_id: int | None = Field(description="The end of the branch that the thread goes on with.")
+    messages: list[SavedMessage]
+
+
+class Part(Shape):
+    text: str = Field(description="Plain text, in one line.")
+    is_hit: bool
+
+
+class Hit(Shape):
+    message_id: int
+    thread_id: int
+    thread_title: str
+    agent_id: int
+    role: Literal["system", "user", "assistant", "tool"]
+    timestamp: datetime
+    excerpt: list[Part] = Field(description="The words in their surroundings.")
+
+
 class Step(Shape):
     index: int
     kind: Literal["model", "summary", "tool"]
@@ -135,7 +179,8 @@ class Run(Shape):
     agent_id: int
     input_message_id: int | None
     status: RunStatusName
-    reason: str | None
+    reason: Reason | None = Field(description="Why it ended; null until then.")
+    reason_text: str | None = Field(description="The same for people.")
     note: str | None = Field(description="What it waits for just now, in words.")
     trigger: Literal["chat", "manual", "schedule", "webhook", "api", "agent"]
     attempt: int

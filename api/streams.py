@@ -6,35 +6,39 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from channels.db import database_sync_to_async
-
-from accounts.models import User
+from accounts.sockets import Credential
 from api.feed import HISTORY, Feed, Frame
 from runs.models import UNFINISHED, Run
-from threads.hub import Changes, LiveMessage, Room, hub, read_changes
+from threads.admission import until_refused
+from threads.hub import Changes, LiveMessage, Room, hub, read_changes_async
 from threads.models import Thread, ThreadMessage
+from threads.outbox import Outbox
 
 HEARTBEAT_SECONDS = 15.0
-LONGEST_BACKLOG = 50_000
+Sent = tuple[Frame, str]
+"""A frame, and the id of where a client is once it has it."""
 
 
 class FrameQueue:
-    """A watcher that gathers frames for one HTTP response."""
+    """A watcher that gathers frames for one HTTP response, for as long as ``credential`` may see the thread."""
 
-    def __init__(self, have: dict[int, int] | None = None) -> None:
-        self.queue: asyncio.Queue[tuple[Frame, str] | None] = asyncio.Queue()
+    def __init__(self, thread_id: int, credential: Credential, have: dict[int, int] | None = None) -> None:
         self.feed = Feed(self._put, have)
-        self._batch: list[tuple[Frame, str]] = []
+        self._thread_id = thread_id
+        self._credential = credential
+        self._outbox: Outbox[Sent | None] = Outbox()
+        self._is_over = False
+        self._batch: list[Sent] = []
         self._pending: list[Changes] | None = []
         self._room: Room | None = None
 
-    async def begin(self, thread_id: int, after: int | None) -> Changes | None:
+    async def begin(self, after: int | None) -> Changes | None:
         """Joins the hub, then reads the rows: all of them as history, or those newer than ``after``. Gives the rows;
         None when the thread is gone."""
-        self._room = await hub().join(thread_id, self)
-        read = database_sync_to_async(read_changes, thread_sensitive=False)
-        changes: Changes | None = await read(
-            thread_id, -1 if after is None else after, HISTORY if after is None else None
+        self._rechecking = asyncio.create_task(self._recheck())
+        self._room = hub().join(self._thread_id, self)
+        changes: Changes | None = await read_changes_async(
+            self._thread_id, -1 if after is None else after, HISTORY if after is None else None
         )
         if changes is None:
             self.thread_gone()
@@ -48,10 +52,22 @@ class FrameQueue:
         pending, self._pending = self._pending or [], None
         for later in pending:
             self.feed.show(later)
-        for live in self._room.live.values():
-            self.feed.grow(live)
-        self._pass_on()
+        self._grow_all()
         return changes
+
+    async def end(self) -> None:
+        self._rechecking.cancel()
+        hub().leave(self._thread_id, self)
+
+    async def next(self) -> Sent | None:
+        """The next frame, with its id; None when the stream is over. Asked for when the client has taken the last."""
+        if not self._outbox and self._pending is None:
+            self._grow_all()
+        return await self._outbox.take()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._outbox
 
     def _put(self, frame: Frame) -> None:
         """Each frame has the id of where a client is once it has it: a stream may be cut after any of them."""
@@ -62,49 +78,67 @@ class FrameQueue:
         if self._batch:
             self._batch[-1] = (self._batch[-1][0], make_event_id(self.feed))
         for item in self._batch:
-            self.queue.put_nowait(item)
+            if not self._is_over:
+                self._outbox.put(item, len(item[0].text))
         self._batch.clear()
 
+    def _grow_all(self) -> None:
+        for live in self._room.live.values() if self._room is not None else ():
+            self.feed.grow(live)
+        self._pass_on()
+
+    # What the hub calls
+
     def rows_changed(self, changes: Changes) -> None:
-        if self._pending is not None:
+        if self._outbox.is_too_far_behind:
+            self._stop()  # a reader that does not read is let go: it comes back with the last id it has
+        elif self._pending is not None:
             self._pending.append(changes)
         else:
             self.feed.show(changes)
             self._pass_on()
-        self._stop_if_it_lags()
 
     def text_grew(self, live: LiveMessage) -> None:
-        if self._pending is None:
+        # For a client that lags text does not gather: ``next`` gives it all that is there when it has read the rest.
+        if self._pending is None and not self._outbox.is_behind:
             self.feed.grow(live)
             self._pass_on()
-            self._stop_if_it_lags()
 
     def thread_gone(self) -> None:
-        self.queue.put_nowait(None)
+        self._stop()
 
-    def _stop_if_it_lags(self) -> None:
-        """A reader that does not read is let go: it comes back with the last id it has."""
-        if self.queue.qsize() > LONGEST_BACKLOG:
-            self.thread_gone()
+    def history_changed(self) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        """Nothing more is sent, and what waits is not sent either."""
+        self._is_over = True
+        self._outbox.clear()
+        self._outbox.put(None, 0)
+
+    async def _recheck(self) -> None:
+        await until_refused(self._credential, self._thread_id)
+        self._stop()
 
 
-async def event_stream(thread: Thread, user: User, run: Run | None, last_event_id: str | None) -> AsyncIterator[bytes]:
-    """The frames as server-sent events; ends with ``run``, or never when that is None.
+async def event_stream(
+    thread: Thread, credential: Credential, run: Run | None, last_event_id: str | None
+) -> AsyncIterator[bytes]:
+    """The frames as server-sent events; ends with ``run``, or never when that is None, or when the caller may not see
+    the thread any more.
 
     ``id`` says which version the client has and how far it has got in messages being written, so ``Last-Event-ID``
     resumes exactly.
     """
     after, have = parse_event_id(last_event_id)
-    frames = FrameQueue(have)
+    frames = FrameQueue(thread.pk, credential, have)
     try:
-        changes = await frames.begin(thread.pk, after)
+        changes = await frames.begin(after)
         is_over = run is not None and _was_over(run, changes, after)
-        while not (is_over and frames.queue.empty()):
+        while not (is_over and frames.is_empty):
             try:
-                item = await asyncio.wait_for(frames.queue.get(), HEARTBEAT_SECONDS)
+                item = await asyncio.wait_for(frames.next(), HEARTBEAT_SECONDS)
             except TimeoutError:
-                if not await _still_visible(user, thread.pk):
-                    return
                 yield b": still here\n\n"
                 continue
             if item is None:
@@ -114,7 +148,7 @@ async def event_stream(thread: Thread, user: User, run: Run | None, last_event_i
             if run is not None and _ends(frame, run.pk):
                 return
     finally:
-        await hub().leave(thread.pk, frames)
+        await frames.end()
 
 
 def _event(frame: Frame, event_id: str) -> bytes:
@@ -149,24 +183,24 @@ def _ends(frame: Frame, run_id: int) -> bool:
     return frame.type == "run" and run["id"] == run_id and run["status"] not in UNFINISHED
 
 
-async def text_stream(run: Run, message: ThreadMessage) -> AsyncIterator[bytes]:
+async def text_stream(run: Run, message: ThreadMessage, credential: Credential) -> AsyncIterator[bytes]:
     """The text of the run's answer as it is written; of a run that has ended, the text that there is.
 
     ``message`` is the one being answered: whatever the run wrote came after it. A run that fails ends with the reason
     in square brackets.
     """
-    frames = FrameQueue()
+    frames = FrameQueue(run.thread_id, credential)
     answer = AnswerText(run.pk)
     try:
-        await frames.begin(run.thread_id, message.version)
+        await frames.begin(message.version)
         while not answer.is_over:
-            item = await frames.queue.get()
+            item = await frames.next()
             if item is None:
                 return
             if piece := answer.take(item[0]):
                 yield piece.encode()
     finally:
-        await hub().leave(run.thread_id, frames)
+        await frames.end()
 
 
 class AnswerText:
@@ -207,12 +241,3 @@ class AnswerText:
         return (
             "\n\n" if self._has_text else ""
         ) + f"[{run['error']['message'] if run['error'] else 'The run failed.'}]\n"
-
-
-async def _still_visible(user: User, thread_id: int) -> bool:
-    def look() -> bool:
-        fresh = User.objects.filter(pk=user.pk).first()
-        return fresh is not None and Thread.objects.for_user(fresh).filter(pk=thread_id).exists()
-
-    result: bool = await database_sync_to_async(look, thread_sensitive=False)()
-    return result

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Query, Router
 
+from accounts.models import User
 from agents.models import Agent
 from api import shapes
 from api.answers import answer, listed, nothing
@@ -17,6 +18,7 @@ from api.streams import event_stream
 from common.errors import ZergError
 from runs.deletion import delete_thread as delete_for_good
 from runs.services import start_run
+from threads.arranging import arrange
 from threads.models import Thread
 from threads.serializers import thread_json
 from threads.services import create_thread as make_thread
@@ -28,8 +30,12 @@ router = Router(tags=["Threads"])
 @router.get("/threads", auth=Needs("threads:read"), response=list[shapes.Thread], summary="List threads")
 def list_threads(request: HttpRequest, page: Query[ThreadFilter]) -> HttpResponse:
     """Your threads, the most recently updated first."""
-    rows = Thread.objects.for_user(caller(request).user).select_related("agent").order_by("-updated_at", "-id")
-    return listed(rows if page.agent_id is None else rows.filter(agent=page.agent_id), page, thread_json)
+    rows = Thread.listed(caller(request).user).select_related("agent").order_by("-updated_at", "-id")
+    if page.agent_id is not None:
+        rows = rows.filter(agent=page.agent_id)
+    if page.archived is not None:
+        rows = rows.filter(archived_at__isnull=not page.archived)
+    return listed(rows, page, thread_json)
 
 
 @router.post("/threads", auth=Needs("threads:write"), response={201: shapes.Thread}, summary="Make a thread")
@@ -38,8 +44,9 @@ def create_thread(request: HttpRequest, body: NewThread) -> HttpResponse:
     who = caller(request)
     agent = Agent.objects.get_for(who.user, body.agent_id)
     thread = make_thread(agent, owner=who.user, title=body.title, active=body.active, title_by_person=bool(body.title))
-    if more := body.model_dump(include={"agent_state", "memory_strategy"}, exclude_unset=True):
+    if more := body.model_dump(include={"agent_state", "memory_strategy", "busy_policy"}, exclude_unset=True):
         thread = change_thread(thread, **more)
+    _arrange(who.user, thread, body)
     return answer(thread_json(thread), 201)
 
 
@@ -56,9 +63,19 @@ CHANGE = {"auth": Needs("threads:write"), "response": shapes.Thread, "summary": 
 def update_thread(request: HttpRequest, thread_id: int, body: ThreadFields) -> HttpResponse:
     """Takes any subset of the fields, with PUT as with PATCH. Activating a thread deactivates the agent's others."""
     thread = _thread(request, thread_id)
-    if fields := body.model_dump(exclude_unset=True):
+    if fields := body.model_dump(exclude=PLACE, exclude_unset=True):
         thread = change_thread(thread, **fields)
+    _arrange(caller(request).user, thread, body)
     return answer(thread_json(thread))
+
+
+PLACE = {"pinned", "archived"}
+"""Where a thread stands in its owner's list is no change of the thread."""
+
+
+def _arrange(user: User, thread: Thread, body: ThreadFields) -> None:
+    if place := body.model_dump(include=PLACE, exclude_unset=True):
+        arrange(user, thread, **place)
 
 
 @router.delete("/threads/{int:thread_id}", auth=Needs("threads:write"), response={204: None}, summary="Delete a thread")
@@ -75,13 +92,15 @@ def delete_thread(request: HttpRequest, thread_id: int) -> HttpResponse:
     summary="Read messages",
 )
 def list_messages(request: HttpRequest, thread_id: int, page: Query[MessageFilter]) -> HttpResponseBase:
-    """In order, queued ones last. With “Accept: text/event-stream”: the thread's frames as they happen, resumed after
-    `Last-Event-ID`."""
+    """In order, of all branches, queued ones last; `leaf` or `from` choose one branch.
+
+    With “Accept: text/event-stream”: the thread's frames as they happen, resumed after `Last-Event-ID`.
+    """
     thread = _thread(request, thread_id)
     if preferred(request) == EVENTS:
-        events = event_stream(thread, caller(request).user, None, request.headers.get("Last-Event-ID"))
+        events = event_stream(thread, caller(request).credential, None, request.headers.get("Last-Event-ID"))
         return streamed(events, EVENTS)
-    return page_of_messages(thread.messages.all(), page)
+    return page_of_messages(thread, page)
 
 
 @router.post(
@@ -91,7 +110,8 @@ def list_messages(request: HttpRequest, thread_id: int, page: Query[MessageFilte
     summary="Send a message",
 )
 def create_message(request: HttpRequest, thread_id: int, body: NewMessage) -> HttpResponseBase:
-    """With `role` user: stores the message and starts its run, or queues it behind the one under way; answers at once.
+    """With `role` user: stores the message and starts its run, or queues it behind the one under way (or what else the
+    thread's `busy_policy` says); answers at once.
 
     With “Accept: text/plain” the reply's text streams as it is written, with “Accept: text/event-stream” the frames of
     the socket do (both 200, with the headers `Zerg-Run-Id` and `Zerg-Message-Id`). With `role` system or assistant:

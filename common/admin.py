@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import Count, Model, OuterRef, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.forms import BaseForm
 from django.http import HttpRequest
 from django.urls import reverse
@@ -15,6 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from common.errors import ZergError
+from common.paging import QuickPaginator
 from common.templatetags.zerg import STATES
 
 M = TypeVar("M", bound=Model)
@@ -39,6 +41,7 @@ class HistoryAdmin(ModelAdmin[M]):
     """Rows that tell what happened: to be read. They go only together with what they belong to."""
 
     actions: Any = None
+    paginator = QuickPaginator
     show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -90,6 +93,9 @@ class HistoryInline(TabularInline[M, Model]):
 class DeletesByCount(ModelAdmin[M]):
     """Says before deleting how much goes, in numbers: a list of every row would be as long as the history."""
 
+    paginator = QuickPaginator
+    show_full_result_count = False
+
     def goes_too(self, rows: QuerySet[M]) -> dict[str, int]:
         """``{"threads": 12}``: what goes with ``rows``."""
         return {}
@@ -110,6 +116,12 @@ class DeletesByCount(ModelAdmin[M]):
         counts = {str(model._meta.verbose_name_plural): len(rows), **counts}
         needed = set() if self.has_delete_permission(request) else {str(model._meta.verbose_name)}
         return listed, counts, needed, self.in_the_way(rows)
+
+
+def how_many(model: type[Model], name: str) -> Coalesce:
+    """For a list: how many rows of ``model`` refer to each of its rows by the field ``name``."""
+    rows = model._default_manager.filter(**{name: OuterRef("pk")}).order_by().values(name)
+    return Coalesce(Subquery(rows.annotate(number=Count("pk")).values("number")), 0)
 
 
 def _may(request: HttpRequest, page: admin.ModelAdmin[Any], act: str) -> bool:

@@ -12,7 +12,9 @@ import functools
 import logging
 from collections import deque
 from collections.abc import Callable
+from typing import Any
 
+import msgspec
 import redis
 import redis.asyncio
 from django.conf import settings
@@ -25,8 +27,14 @@ ROWS_CHANGED = b"rows"
 BUS_ERRORS = (redis.RedisError, OSError)
 
 
-def thread_topic(thread_id: int) -> str:
-    return f"zerg:thread:{thread_id}"
+CHANNEL = "zerg:live"
+"""One for all: a worker's frames leave together, as one message. Who hears it looks at the threads that it watches."""
+
+Batch = list[tuple[int, bytes]]
+"""Thread ids, each with a payload: the doorbell, or a frame of text."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Batch).decode
 
 
 @functools.cache
@@ -34,30 +42,30 @@ def _sync_client() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=1)
 
 
-def ring(thread_id: int) -> None:
-    """Rings the doorbell of a thread from sync code, after the commit that changed its rows."""
+def ring(*thread_ids: int) -> None:
+    """Rings the doorbells of threads from sync code, after the commit that changed their rows."""
     try:
-        _sync_client().publish(thread_topic(thread_id), ROWS_CHANGED)
+        _sync_client().publish(CHANNEL, _encode([(thread_id, ROWS_CHANGED) for thread_id in thread_ids]))
     except BUS_ERRORS:
-        log.debug("The bus is down; watchers of thread %s will read the rows", thread_id)
+        log.debug("The bus is down; watchers of threads %s will read the rows", thread_ids)
 
 
 class Publisher:
     """Publishes from one event loop without waiting: what gathers while a batch is under way goes out in the next."""
 
-    LONGEST_BACKLOG = 20_000
+    LONGEST_BACKLOG = 5_000
 
     def __init__(self) -> None:
         self._client = redis.asyncio.Redis.from_url(
             settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=2, single_connection_client=True
         )
-        self._backlog: deque[tuple[str, bytes]] = deque(maxlen=self.LONGEST_BACKLOG)
+        self._backlog: deque[tuple[int, bytes]] = deque(maxlen=self.LONGEST_BACKLOG)
         self._wake = asyncio.Event()
         self._task = asyncio.create_task(self._drain())
 
-    def send(self, topic: str, payload: bytes) -> None:
-        """Queues one message; messages leave in the order they came."""
-        self._backlog.append((topic, payload))
+    def send(self, thread_id: int, payload: bytes) -> None:
+        """Queues one payload; they leave in the order they came."""
+        self._backlog.append((thread_id, payload))
         self._wake.set()
 
     async def _drain(self) -> None:
@@ -67,13 +75,13 @@ class Publisher:
             batch = list(self._backlog)
             self._backlog.clear()
             try:
-                async with self._client.pipeline(transaction=False) as pipeline:
-                    for topic, payload in batch:
-                        pipeline.publish(topic, payload)
-                    await pipeline.execute()
+                await self._client.publish(CHANNEL, _encode(batch))
             except BUS_ERRORS:
-                log.debug("The bus is down; %d frames dropped", len(batch))
+                log.debug("The bus does not answer; %d messages wait", len(batch))
                 await asyncio.sleep(0.2)
+                # Hearing something twice does no harm. Of too many the newest are kept: they tell most.
+                self._backlog = deque([*batch, *self._backlog], maxlen=self.LONGEST_BACKLOG)
+                self._wake.set()
 
     async def close(self) -> None:
         self._task.cancel()
@@ -83,40 +91,17 @@ class Publisher:
 
 
 class Subscriber:
-    """One connection for all topics that this process listens to, mended by itself.
+    """A connection to the bus, mended by itself.
 
-    ``on_message(topic, payload)`` is called in the loop. ``on_restored()`` is called after each new connection, when
-    every topic is subscribed again: messages may have been missed, so read the rows.
+    ``on_message(thread_id, payload)`` is called in the loop, for all threads. ``on_restored()`` is called when a new
+    connection listens: messages may have been missed, so read the rows.
     """
 
-    HOME = "zerg:home"  # keeps the connection in subscribed mode when nobody watches anything
-
-    def __init__(self, on_message: Callable[[str, bytes], None], on_restored: Callable[[], None]) -> None:
+    def __init__(self, on_message: Callable[[int, bytes], None], on_restored: Callable[[], None]) -> None:
         self._on_message = on_message
         self._on_restored = on_restored
-        self._topics: dict[str, asyncio.Event] = {}
-        self._pubsub: redis.asyncio.client.PubSub | None = None
         self._task = asyncio.create_task(self._listen())
         self.connected = False
-
-    async def subscribe(self, topic: str, patience: float = 1.0) -> bool:
-        """Listens to ``topic``. True once the server has confirmed; False when it did not within ``patience`` seconds
-        (the bus is down: the topic is subscribed as soon as it is back)."""
-        confirmed = self._topics.setdefault(topic, asyncio.Event())
-        if self.connected and self._pubsub and not confirmed.is_set():
-            with contextlib.suppress(*BUS_ERRORS):
-                await self._pubsub.subscribe(topic)
-        try:
-            await asyncio.wait_for(confirmed.wait(), patience)
-        except TimeoutError:
-            return False
-        return True
-
-    async def unsubscribe(self, topic: str) -> None:
-        self._topics.pop(topic, None)
-        if self.connected and self._pubsub:
-            with contextlib.suppress(*BUS_ERRORS):
-                await self._pubsub.unsubscribe(topic)
 
     async def _listen(self) -> None:
         delay = 0.1
@@ -127,8 +112,6 @@ class Subscriber:
             except BUS_ERRORS as error:
                 log.warning("The live bus is down (%s); pages read the rows until it is back", error)
             self.connected = False
-            for confirmed in self._topics.values():
-                confirmed.clear()
             await asyncio.sleep(delay)
             delay = min(delay * 2, 2.0)
 
@@ -138,20 +121,22 @@ class Subscriber:
             settings.REDIS_URL, socket_timeout=None, socket_connect_timeout=1, socket_keepalive=True
         )
         async with client, client.pubsub() as pubsub:
-            await pubsub.subscribe(self.HOME, *self._topics)
-            self._pubsub, self.connected = pubsub, True
+            await pubsub.subscribe(CHANNEL)
             async for message in pubsub.listen():
                 self._handle(message)
 
-    def _handle(self, message: dict[str, object]) -> None:
-        channel = message["channel"]
-        topic = channel.decode() if isinstance(channel, bytes) else str(channel)
-        if message["type"] == "message" and isinstance(message["data"], bytes):
-            self._on_message(topic, message["data"])
-        elif message["type"] == "subscribe" and topic == self.HOME:
+    def _handle(self, message: dict[str, Any]) -> None:
+        if message["type"] == "subscribe":
+            self.connected = True
             self._on_restored()
-        elif message["type"] == "subscribe" and topic in self._topics:
-            self._topics[topic].set()
+        elif message["type"] == "message":
+            try:
+                batch = _decode(message["data"])
+            except msgspec.DecodeError:
+                log.warning("Something else writes to the channel %s of the bus; that is ignored", CHANNEL)
+                return
+            for thread_id, payload in batch:
+                self._on_message(thread_id, payload)
 
     async def close(self) -> None:
         self._task.cancel()

@@ -9,6 +9,7 @@ STATUS_OF = {
     "not_signed_in": 401,
     "forbidden": 403,
     "conflict": 409,
+    "busy": 409,
     "already_finished": 409,
     "key_reused": 409,
     "too_large": 413,

@@ -24,8 +24,9 @@ from engine.events import (
 )
 from engine.limits import Limits
 from engine.loop import run
-from engine.memory import fit, needs_summary
+from engine.memory import Measure, fit, measure, needs_summary
 from engine.spec import MemoryStrategy, RunSpec
+from engine.tokens import text_tokens
 from engine.tools import Tool, ToolContext, ToolError, ToolResult, tool
 from engine.transcript import Message, Role, ToolCall
 
@@ -38,6 +39,7 @@ __all__ = [
     "Event",
     "FinishReason",
     "Limits",
+    "Measure",
     "MemoryStrategy",
     "Message",
     "ModelCallFinished",
@@ -64,7 +66,9 @@ __all__ = [
     "current_time",
     "fit",
     "make_client",
+    "measure",
     "needs_summary",
     "run",
+    "text_tokens",
     "tool",
 ]

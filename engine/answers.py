@@ -21,6 +21,11 @@ _TOO_LONG = re.compile(
     r"|input token count \S+ exceeds|exceeds? the maximum number of (?:input )?tokens",
     re.IGNORECASE,
 )
+_LENGTHS = (
+    re.compile(r"context length (?:is|of) (?P<most>\d+) tokens.{0,80}?(?P<asked>\d+) tokens", re.DOTALL),
+    re.compile(r"prompt is too long: (?P<asked>\d+) tokens > (?P<most>\d+)"),
+    re.compile(r"token count \(?(?P<asked>\d+)\)? exceeds .{0,60}?\((?P<most>\d+)\)"),
+)
 _NO_CREDIT = re.compile(
     r"insufficient_quota|insufficient[ _](?:credits?|balance|funds)|exceeded your current quota"
     r"|credit balance is too low|billing_(?:hard_limit|not_active)|out of credits|payment required",
@@ -57,6 +62,12 @@ _ALWAYS: dict[int, tuple[ErrorCode, bool]] = {
 def code_of_words(text: str) -> ErrorCode | None:
     """What a provider's words plainly mean, or None."""
     return next((code for pattern, code in _MEANINGS if pattern.search(text)), None)
+
+
+def lengths_in(text: str) -> str:
+    """How long a request was and how long it may be, as its refusal says it: " (9,001 of 8,192 tokens)", or nothing."""
+    found = next((match for pattern in _LENGTHS if (match := pattern.search(text))), None)
+    return f" ({int(found['asked'][:12]):,} of {int(found['most'][:12]):,} tokens)" if found else ""
 
 
 def code_of_status(status: int, body: str) -> tuple[ErrorCode, bool]:

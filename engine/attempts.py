@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -31,8 +31,17 @@ class Answered:
     attempt: int
 
 
+Pause = Callable[[float], Awaitable[object]]
+"""Waits for so many seconds, or less."""
+
+
 async def call_model(
-    model: ChatModel, messages: Sequence[Message], tools: Sequence[Tool], spec: RunSpec, limits: Limits
+    model: ChatModel,
+    messages: Sequence[Message],
+    tools: Sequence[Tool],
+    spec: RunSpec,
+    limits: Limits,
+    pause: Pause = asyncio.sleep,
 ) -> AsyncGenerator[TextDelta | ReasoningDelta | AttemptFailed | Answered, None]:
     """Deltas, failed attempts, and at last the Answered. Raises the ModelError of the last attempt."""
     attempt = 1
@@ -52,7 +61,7 @@ async def call_model(
                 raise
             failed = AttemptFailed(error, attempt, wait)
         yield failed
-        await asyncio.sleep(failed.retry_in)
+        await pause(failed.retry_in)
         attempt += 1
 
 

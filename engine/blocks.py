@@ -84,3 +84,13 @@ def tail_calls(history: Sequence[Message]) -> tuple[Message, list[Message]] | No
     if all(call.id in answered for call in asking.tool_calls):
         return None
     return asking, results
+
+
+def round_number(history: Sequence[Message]) -> int:
+    """How many messages asked for tools since the newest user message. It stays what it is when a run is resumed."""
+    number = 0
+    for message in reversed(history):
+        if message.role == "user":
+            break
+        number += bool(message.tool_calls)
+    return number

@@ -17,6 +17,7 @@ from engine.errors import ErrorCode, ModelError
 from engine.events import ReasoningDelta, TextDelta, Usage
 from engine.failures import Failures
 from engine.limits import Limits
+from engine.patience import Patience
 from engine.request import request_body
 from engine.spec import RunSpec
 from engine.sse import MAX_EVENT_BYTES, EventTooLarge, ServerEvent, SSESplitter
@@ -77,6 +78,7 @@ class ChatModel:
         body = request_body(messages, tools, spec)
         reading = _Reading(self.failures, limits)
         async with contextlib.AsyncExitStack() as stack:
+            stack.callback(reading.patience.close)
             response = await self._open(stack, body, reading)
             chunks = response.iter_bytes()
             while not reading.done:
@@ -105,7 +107,9 @@ class ChatModel:
             sent = self._dialect(body)
             try:
                 async with asyncio.timeout(reading.time_left()):
-                    call = create(**sent, stream=True, timeout=timeout)
+                    # What goes as `extra_body` is sent as it is. As arguments, each message of a long history would
+                    # be taken apart and put together again, in vain: milliseconds for every twenty of them.
+                    call = create(model=sent["model"], messages=(), stream=True, extra_body=sent, timeout=timeout)
                     return await stack.enter_async_context(call)
             except TimeoutError as error:
                 raise reading.timed_out() from error
@@ -148,6 +152,7 @@ class _Reading:
         self.failures = failures
         self.limits = limits
         self.reply = Assembler()
+        self.patience = Patience()
         self.done = False
         self.error: ModelError | None = None
         self._events = SSESplitter()
@@ -177,8 +182,7 @@ class _Reading:
         failure: ModelError
         cause: Exception
         try:
-            async with asyncio.timeout(self.time_left()):
-                return await anext(chunks, b"")
+            return await self.patience.wait(anext(chunks, b""), self.time_left())
         except TimeoutError as error:
             failure, cause = self.timed_out(), error
         except Exception as error:

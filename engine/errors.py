@@ -10,6 +10,7 @@ ErrorCode = Literal[
     "rate_limited",
     "unknown_model",
     "too_long",
+    "message_too_long",
     "timeout_connect",
     "timeout_first_byte",
     "timeout_between_chunks",

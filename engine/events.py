@@ -89,10 +89,12 @@ class SummaryFailed:
 
 @dataclass(frozen=True, slots=True)
 class ToolCallStarted:
-    """A tool is about to be called. The call begins only after the consumer asks for the next event."""
+    """A tool is about to be called. The call begins only after the consumer asks for the next event. `key` is what
+    the tool will find in its context: the same whenever this very call is made again."""
 
     call: ToolCall
     effect: Effect
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,7 @@ class ToolCallFinished:
     content: str
     is_error: bool
     elapsed: float
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)

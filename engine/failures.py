@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from engine.answers import code_of_status, code_of_words, message_in, parsed, retry_after
+from engine.answers import code_of_status, code_of_words, lengths_in, message_in, parsed, retry_after
 from engine.errors import DETAIL_CHARS, ErrorCode, ModelError
 
 _KEY_LIKE = re.compile(
@@ -26,8 +26,9 @@ _SENTENCES: dict[ErrorCode, str] = {
     "rate_limited": "{who} asks to slow down with {model}. {again}",
     "unknown_model": "{who} does not know the model {model}. Choose another model, or check the model's "
     "name and the provider's address, {url}.",
-    "too_long": "The conversation is too long for {model} at {who}. Start a new thread, shorten the "
-    "message, or set the model's context window to its true size.",
+    "too_long": "This thread is longer than {model} at {who} can read{lengths}. Go on with a summary, or in a "
+    "new thread; or set the model's context window to its true size.",
+    "message_too_long": "The newest message is too long for {model} at {who}. Shorten it, or choose another model.",
     "content_refused": "{who} declined to answer with {model} because of its content rules. Rephrase the message.",
     "bad_request": "{who} did not accept the request for {model}{said} Check the agent's model settings.",
     "provider_error": "{who} had a problem of its own with {model} (HTTP {status}). {again}",
@@ -84,14 +85,15 @@ class Failures:
             return self.make("provider_error", template=_REDIRECT, detail=detail)
         code, retryable = code_of_status(status, body)
         said = self._quoted(parsed(body))
-        return self.make(code, retryable=retryable, wait=retry_after(headers), detail=detail, status=status, said=said)
+        wait, lengths = retry_after(headers), lengths_in(body)
+        return self.make(code, retryable=retryable, wait=wait, detail=detail, status=status, said=said, lengths=lengths)
 
     def from_stream(self, error: Any) -> ModelError:
         """The error of an error object inside the stream. What is plainly a known refusal keeps that code."""
         text = error if isinstance(error, str) else json.dumps(error, ensure_ascii=False, default=str)
         code = code_of_words(text) or "stream_error"
         retryable = code in ("stream_error", "rate_limited")
-        return self.make(code, retryable=retryable, detail=text, said=self._quoted(error))
+        return self.make(code, retryable=retryable, detail=text, said=self._quoted(error), lengths=lengths_in(text))
 
     def from_connection(self, error: BaseException, connect_limit: float) -> ModelError:
         """The error of a connection that was not made, or broke before the answer began."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from engine import memory
-from engine.attempts import Answered, call_model
-from engine.blocks import tail_calls
+from engine.attempts import Answered, Pause, call_model
+from engine.blocks import round_number, tail_calls
 from engine.chat import ChatModel
 from engine.errors import ModelError
 from engine.events import (
@@ -25,9 +26,9 @@ from engine.events import (
 from engine.limits import Limits
 from engine.spec import RunSpec
 from engine.tokens import messages_tokens
-from engine.toolcalls import call_tools
+from engine.toolcalls import KeyedCall, call_tools
 from engine.tools import Tool, ToolContext
-from engine.transcript import Message, ToolCall
+from engine.transcript import Message
 
 MAX_FOLDINGS = 4
 """Summary calls before one answer: a long history switched to summaries is folded over several answers."""
@@ -41,15 +42,16 @@ async def run(
     tools: Sequence[Tool] = (),
     limits: Limits | None = None,
     context: ToolContext | None = None,
+    pause: Pause = asyncio.sleep,
 ) -> AsyncGenerator[Event, None]:
     """The events of a run on `history`, which is not changed; the last is RunFinished.
 
     Tool calls left unanswered at the end of the history are answered first, so running again on a transcript
     resumes it. Raises ModelError when a model call finally fails: text already yielded is the caller's to
     keep. Cancel the task, or close the iterator (`contextlib.aclosing`), and connections and tools stop at
-    once.
+    once. `pause` waits before a call is made again.
     """
-    this_run = _Run(spec, history, model, tools, limits or Limits(), context or ToolContext())
+    this_run = _Run(spec, history, model, tools, limits or Limits(), context or ToolContext(), pause)
     async with aclosing(this_run.events()) as events:
         async for event in events:
             yield event
@@ -64,6 +66,7 @@ class _Run:
         tools: Sequence[Tool],
         limits: Limits,
         context: ToolContext,
+        pause: Pause,
     ) -> None:
         self.spec = spec
         self.transcript = list(history)
@@ -72,15 +75,13 @@ class _Run:
         self.by_name = {tool.name: tool for tool in tools}
         self.limits = limits
         self.context = context
+        self.pause = pause
         self.may_summarise = True
 
     async def events(self) -> AsyncGenerator[Event, None]:
         tail = tail_calls(self.transcript)
         if tail is not None:
-            asking, results = tail
-            answered = {result.tool_call_id for result in results}
-            open_calls = [call for call in asking.tool_calls if call.id not in answered]
-            async with aclosing(self._tool_round(open_calls)) as round_:
+            async with aclosing(self._tool_round(*tail)) as round_:
                 async for outcome in round_:
                     yield outcome
         for _ in range(max(self.spec.max_steps, 1)):
@@ -91,17 +92,24 @@ class _Run:
                         finished = event
                     yield event
             assert finished is not None
-            calls = finished.message.tool_calls
-            if not calls:
+            if not finished.message.tool_calls:
                 yield RunFinished("completed" if finished.message.content.strip() else "empty_output")
                 return
             self.transcript.append(finished.message)
-            async with aclosing(self._tool_round(calls)) as round_:
+            async with aclosing(self._tool_round(finished.message)) as round_:
                 async for outcome in round_:
                     yield outcome
         yield RunFinished("max_steps")
 
-    async def _tool_round(self, calls: Sequence[ToolCall]) -> AsyncGenerator[ToolCallStarted | ToolCallFinished, None]:
+    async def _tool_round(
+        self, asking: Message, results: Sequence[Message] = ()
+    ) -> AsyncGenerator[ToolCallStarted | ToolCallFinished, None]:
+        """Makes the calls of `asking` that have no result yet. Their keys come from where they stand, not from the
+        model's ids: some models number their calls anew in each message."""
+        answered = {result.tool_call_id for result in results}
+        stem = f"{self.context.key}.{round_number(self.transcript)}"
+        numbered = enumerate(asking.tool_calls, 1)
+        calls = [KeyedCall(f"{stem}.{number}", call) for number, call in numbered if call.id not in answered]
         async with aclosing(call_tools(calls, self.by_name, self.limits, self.context)) as events:
             async for event in events:
                 if isinstance(event, ToolCallFinished):
@@ -150,7 +158,7 @@ class _Run:
         tools = self.tools if purpose == "answer" else ()
         estimate = messages_tokens(messages) + memory.tools_tokens(spec, tools)
         yield ModelCallStarted(purpose, len(messages), estimate)
-        async with aclosing(call_model(self.model, messages, tools, spec, self.limits)) as items:
+        async with aclosing(call_model(self.model, messages, tools, spec, self.limits, self.pause)) as items:
             async for item in items:
                 if not isinstance(item, Answered):
                     yield item

@@ -25,8 +25,12 @@ SUMMARY_HEADING = "Summary of the conversation so far:"
 def budget(spec: RunSpec, tools: Sequence[Tool] = ()) -> int:
     """Tokens there are for messages: the window less the room for the answer (at most half) and the tools'
     schemas."""
-    answer = spec.max_output_tokens or min(1024, spec.context_window // 4)
-    return spec.context_window - min(answer, spec.context_window // 2) - tools_tokens(spec, tools)
+    return spec.context_window - answer_room(spec) - tools_tokens(spec, tools)
+
+
+def answer_room(spec: RunSpec) -> int:
+    """Tokens that are kept for the answer."""
+    return min(spec.max_output_tokens or min(1024, spec.context_window // 4), spec.context_window // 2)
 
 
 def tools_tokens(spec: RunSpec, tools: Sequence[Tool]) -> int:
@@ -35,10 +39,28 @@ def tools_tokens(spec: RunSpec, tools: Sequence[Tool]) -> int:
     return text_tokens(msgspec.json.encode([tool_schema(tool) for tool in tools]).decode())
 
 
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """`room`: the tokens of those `there` that the older messages may take; negative when the newest do not fit."""
+
+    system: list[Message]
+    older: list[Block]
+    newest: list[Block]
+    there: int
+    room: int
+
+
 def fit(
     spec: RunSpec, history: Sequence[Message], tools: Sequence[Tool] = (), *, provider: str = "its provider"
 ) -> list[Message]:
-    """The messages to send. Raises ModelError too_long when not even the newest turn fits."""
+    """The messages to send. Raises ModelError message_too_long when not even the newest turn fits."""
+    chosen = _choose(spec, history, tools)
+    if chosen.room < 0:
+        raise _too_long(spec, provider, chosen.there - chosen.room, chosen.there)
+    return [*chosen.system, *(message for block in [*chosen.older, *chosen.newest] for message in block.messages)]
+
+
+def _choose(spec: RunSpec, history: Sequence[Message], tools: Sequence[Tool]) -> _Chosen:
     plain = [message for message in history if not message.is_summary]
     summary = latest_summary(history) if spec.memory == "summary" else None
     covered = _covered(plain, summary)
@@ -52,10 +74,49 @@ def fit(
         room += messages_tokens(system)
         system = _system(spec, None)
         room -= messages_tokens(system)
-    if room < 0:
-        raise _too_long(spec, provider, there - room, there)
     kept = _older_that_fit(spec, older, room, sum(block.size for block in newest))
-    return [*system, *(message for block in [*kept, *newest] for message in block.messages)]
+    return _Chosen(system, kept, newest, there, room)
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """What a request is made of, in tokens as they are estimated before a call; `answer` is kept free for it.
+
+    It has the newest `kept` messages of the history, and not the `left_out` before them, whether a summary stands for
+    them or not. `folds`: before it the oldest messages are put into a summary.
+    """
+
+    window: int
+    system: int
+    summary: int
+    messages: int
+    tools: int
+    answer: int
+    kept: int
+    left_out: int
+    folds: bool
+
+    @property
+    def used(self) -> int:
+        return self.system + self.summary + self.messages + self.tools
+
+
+def measure(spec: RunSpec, history: Sequence[Message], tools: Sequence[Tool] = ()) -> Measure:
+    """The measure of the request that will follow when the user says one thing more, not counting that."""
+    ahead = [*history, Message("user", "")]
+    chosen = _choose(spec, ahead, tools)
+    system, kept = messages_tokens(_system(spec, None)), sum(block.size for block in chosen.older)
+    return Measure(
+        window=spec.context_window,
+        system=system,
+        summary=messages_tokens(chosen.system) - system,
+        messages=sum(block.tokens for block in chosen.older),
+        tools=tools_tokens(spec, tools),
+        answer=answer_room(spec),
+        kept=kept,
+        left_out=sum(not message.is_summary for message in history) - kept,
+        folds=needs_summary(spec, ahead, tools) is not None,
+    )
 
 
 def _older_that_fit(spec: RunSpec, older: list[Block], room: int, count: int) -> list[Block]:
@@ -93,7 +154,7 @@ def _system(spec: RunSpec, summary: Message | None) -> list[Message]:
 
 def _too_long(spec: RunSpec, provider: str, needed: int, there: int) -> ModelError:
     return ModelError(
-        "too_long",
+        "message_too_long",
         f"The newest message is too long for {spec.model} at {provider}: with the agent's instructions it "
         f"needs about {needed:,} "
         f"tokens, and {max(there, 0):,} of its {spec.context_window:,} are free. Shorten it, or choose a "

@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from engine.events import Effect, ToolCallFinished, ToolCallStarted
 from engine.limits import Limits
@@ -13,16 +14,24 @@ from engine.tools import Tool, ToolContext, ToolResult
 from engine.transcript import ToolCall
 
 
+@dataclass(frozen=True, slots=True)
+class KeyedCall:
+    """A call, and the key that its tool gets."""
+
+    key: str
+    call: ToolCall
+
+
 async def call_tools(
-    calls: Sequence[ToolCall], tools: Mapping[str, Tool], limits: Limits, context: ToolContext
+    calls: Sequence[KeyedCall], tools: Mapping[str, Tool], limits: Limits, context: ToolContext
 ) -> AsyncGenerator[ToolCallStarted | ToolCallFinished, None]:
     """Each call's start, before it begins, and its result. Neighbours that may be repeated run at the same
     time; an unsafe call waits for those before it and those after it wait for it. Cancelling cancels what
     runs."""
     for batch in _batches(calls, tools):
-        for call in batch:
-            yield ToolCallStarted(call, _effect(call, tools))
-        running = [asyncio.create_task(_timed_call(call, tools, limits, context)) for call in batch]
+        for keyed in batch:
+            yield ToolCallStarted(keyed.call, _effect(keyed.call, tools), keyed.key)
+        running = [asyncio.create_task(_timed_call(keyed, tools, limits, context)) for keyed in batch]
         try:
             for task in running:
                 yield await task
@@ -37,25 +46,25 @@ def _effect(call: ToolCall, tools: Mapping[str, Tool]) -> Effect:
     return tools[call.name].effect if call.name in tools else "read"
 
 
-def _batches(calls: Sequence[ToolCall], tools: Mapping[str, Tool]) -> list[list[ToolCall]]:
-    batches: list[list[ToolCall]] = []
+def _batches(calls: Sequence[KeyedCall], tools: Mapping[str, Tool]) -> list[list[KeyedCall]]:
+    batches: list[list[KeyedCall]] = []
     open_batch = False
-    for call in calls:
-        unsafe = _effect(call, tools) == "unsafe"
+    for keyed in calls:
+        unsafe = _effect(keyed.call, tools) == "unsafe"
         if unsafe or not open_batch:
             batches.append([])
-        batches[-1].append(call)
+        batches[-1].append(keyed)
         open_batch = not unsafe
     return batches
 
 
 async def _timed_call(
-    call: ToolCall, tools: Mapping[str, Tool], limits: Limits, context: ToolContext
+    keyed: KeyedCall, tools: Mapping[str, Tool], limits: Limits, context: ToolContext
 ) -> ToolCallFinished:
     started = time.monotonic()
-    result = await _call(call, tools, limits, context)
+    result = await _call(keyed.call, tools, limits, replace(context, key=keyed.key))
     content = cut(result.content, limits.tool_output_chars)
-    return ToolCallFinished(call, content, result.is_error, time.monotonic() - started)
+    return ToolCallFinished(keyed.call, content, result.is_error, time.monotonic() - started, keyed.key)
 
 
 async def _call(call: ToolCall, tools: Mapping[str, Tool], limits: Limits, context: ToolContext) -> ToolResult:

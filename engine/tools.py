@@ -30,10 +30,15 @@ def _utc_now() -> datetime:
 @dataclass(frozen=True, slots=True)
 class ToolContext:
     """What a tool may know of the run it serves. `now` gives an aware time; `timezone` is the person's IANA
-    zone."""
+    zone.
+
+    `key` names the call: another one for each call, and the same when a call that was interrupted is made again. Send
+    it along as an idempotency key. Whoever starts a run gives its context a key that no other run has.
+    """
 
     now: Callable[[], datetime] = _utc_now
     timezone: str = "UTC"
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +58,9 @@ Handler = Callable[[dict[str, Any], ToolContext], Awaitable[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """`parameters` is a JSON schema of type object. `effect`: may calls be repeated (idempotent), do they
-    only look (read), or may they do something that must not happen twice (unsafe). `handler` gets checked
-    arguments."""
+    """`parameters` is a JSON schema of type object. `effect`: do calls only look (read), may they be repeated with
+    the same `context.key` (idempotent), or may they do something that must not happen twice (unsafe). `handler` gets
+    checked arguments."""
 
     name: str
     description: str

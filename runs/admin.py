@@ -5,17 +5,19 @@ from __future__ import annotations
 from typing import cast
 
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery
-from django.http import HttpRequest
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import User
 from agents.admin import AgentAdmin
 from agents.models import Agent
-from common.admin import HistoryAdmin, HistoryInline, each, rows_link, state
+from common.admin import HistoryAdmin, HistoryInline, each, excerpt, how_many, rows_link, state
 from common.errors import ZergError
 from common.templatetags.zerg import duration, money
-from runs.models import UNFINISHED, Run, Step
+from runs.models import UNFINISHED, Run, RunStatus, Step
 from runs.services import cancel, run_agent
 from threads.models import Thread
 from threads.services import create_thread, delete_thread
@@ -48,24 +50,29 @@ class StepInline(HistoryInline[Step]):
 
 @admin.register(Run)
 class RunAdmin(HistoryAdmin[Run]):
-    list_display = ["id", "condition", "agent", "thread", "actor", "trigger", "model", "step_count", "queued_at",
-                    "took", "output_tokens", "cost"]  # fmt: skip
+    list_display = ["id", "condition", "why", "agent", "thread", "actor", "trigger", "model", "step_count", "queued_at",
+                    "took", "cost"]  # fmt: skip
     list_filter = ["status", "trigger", "reason", "queued_at"]
     list_select_related = ["agent", "thread", "actor"]
-    list_per_page = 50
+    list_per_page = 25
     search_fields = ["=id", "agent__name", "thread__title", "actor__email", "model", "error_message"]
     ordering = ["-id"]
     inlines = [StepInline]
     actions = ["cancel_runs"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
-        steps = Run.objects.filter(pk=OuterRef("pk")).annotate(number=Count("steps")).values("number")
-        rows = super().get_queryset(request).annotate(steps_count=Subquery(steps))
-        return rows.select_related("agent", "thread", "actor", "agent_version__agent", "input_message")
+        rows = super().get_queryset(request).annotate(steps_count=how_many(Step, "run"))
+        is_list = request.resolver_match is not None and "object_id" not in request.resolver_match.kwargs
+        return rows if is_list else rows.select_related("agent_version__agent", "input_message")
 
     @admin.display(description="Status", ordering="status")
     def condition(self, run: Run) -> SafeString:
         return state(run.status)
+
+    @admin.display(description="Reason", ordering="reason")
+    def why(self, run: Run) -> str:
+        said = "" if run.status == RunStatus.SUCCEEDED else excerpt(run.error_message, 60)
+        return said or run.get_reason_display() or "–"
 
     @admin.display(description="Took")
     def took(self, run: Run) -> str:
@@ -124,11 +131,10 @@ class AgentAdminWithRuns(AgentAdmin):
     """Agents can be run, and lead to their runs."""
 
     actions = [*AgentAdmin.actions, "run_now"]
-    list_display = [*AgentAdmin.list_display[:6], "run_count", *AgentAdmin.list_display[6:]]
+    list_display = [*AgentAdmin.list_display, "run_count"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        runs = Agent.objects.filter(pk=OuterRef("pk")).annotate(number=Count("runs")).values("number")
-        return super().get_queryset(request).annotate(runs_count=Subquery(runs))
+        return super().get_queryset(request).annotate(runs_count=how_many(Run, "agent"))
 
     @admin.display(description="Runs", ordering="runs_count")
     def run_count(self, agent: Agent) -> SafeString | str:
@@ -146,6 +152,8 @@ class AgentAdminWithRuns(AgentAdmin):
             Agent.objects.for_user(user).filter(pk__in=[agent.pk for agent in agents]).values_list("pk", flat=True)
         )
 
+        threads: list[Thread] = []
+
         def run(agent: Agent) -> None:
             if agent.pk not in mine:
                 raise ZergError(
@@ -160,11 +168,24 @@ class AgentAdminWithRuns(AgentAdmin):
             except ZergError:
                 delete_thread(thread)
                 raise
+            threads.append(thread)
 
         done, refusals = each(agents, run)
-        self.message_user(request, f"{done} started.", messages.SUCCESS if done else messages.INFO)
+        words = format_html('{} started. <a href="{}">Read along</a>', done, _where(threads)) if done else "0 started."
+        self.message_user(request, words, messages.SUCCESS if done else messages.INFO)
         for words in refusals[:10]:
             self.message_user(request, words, messages.WARNING)
+
+    def response_change(self, request: HttpRequest, obj: Agent) -> HttpResponse:
+        if "_run" not in request.POST:
+            return super().response_change(request, obj)
+        self.run_now(request, Agent.objects.filter(pk=obj.pk))
+        return HttpResponseRedirect(request.get_full_path())
+
+
+def _where(threads: list[Thread]) -> str:
+    """The address of the thread, or of the list when there are several."""
+    return reverse("threads:detail", args=[threads[0].pk]) if len(threads) == 1 else reverse("threads:list")
 
 
 admin.site.unregister(Agent)

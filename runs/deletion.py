@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from django.db import transaction
 
 from accounts.models import Membership, User
@@ -30,6 +32,17 @@ def delete_agent(agent: Agent, *, by: User) -> None:
     """
     if agent.created_by_id != by.pk and not _owns(by, agent):
         raise ZergError("forbidden", "Only who made the agent, or an owner of its workspace, can delete it.")
+    _delete(agent)
+
+
+def delete_trials(before: datetime) -> None:
+    """Deletes the trials of which nothing was heard since ``before``, with all that was said in them."""
+    trials = Agent.objects.filter(trial=True, updated_at__lt=before)
+    for agent in trials.exclude(threads__updated_at__gte=before).exclude(runs__status__in=UNFINISHED).distinct():
+        _delete(agent)
+
+
+def _delete(agent: Agent) -> None:
     with transaction.atomic():
         threads = Thread.objects.select_for_update().filter(agent=agent.pk).order_by("pk")
         thread_ids = list(threads.values_list("pk", flat=True))

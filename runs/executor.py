@@ -5,18 +5,22 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import aclosing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
+from django.utils import timezone
+
 import engine
+from common.database import DATABASE_AWAY, CommitUnknown
 from common.errors import ZergError
 from engine import ModelError, ToolContext
 from runs import records, recovery, states
+from runs.endings import Ending
 from runs.models import Run, RunStatus
 from runs.plan import Plan, make_plan
 from runs.recorder import Recorder
-from runs.records import Ending
 from runs.states import LeaseLost
 
 if TYPE_CHECKING:
@@ -24,28 +28,45 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+DATABASE_LOST = (*DATABASE_AWAY, CommitUnknown)
 TIMEOUT_CODES = {"timeout_connect", "timeout_first_byte", "timeout_between_chunks", "timeout_total"}
 
 
 async def execute(worker: Worker, run_id: int) -> None:
     """Executes the queue of the run's thread until it is empty, somebody else works on it, or the worker drains."""
-    thread_id = await worker.database(_thread_of, run_id)
-    while thread_id is not None and not worker.draining:
-        run = await worker.database(states.claim_next, thread_id, owner=worker.name)
-        if run is None:
-            return
-        worker.ring(thread_id)
+    run = await worker.database(_claim, run_id, owner=worker.name)
+    while run is not None:
+        worker.ring(run.thread_id)
         await worker.guard(run, _perform(worker, run))
+        if worker.draining:
+            return
+        run = await worker.database(states.claim_next, run.thread_id, owner=worker.name)
 
 
-def _thread_of(run_id: int) -> int | None:
-    return Run.objects.filter(pk=run_id).values_list("thread_id", flat=True).first()
+def _claim(run_id: int, *, owner: str) -> Run | None:
+    """Claims the next run of the thread that this one waits in."""
+    thread_id = Run.objects.filter(pk=run_id).values_list("thread_id", flat=True).first()
+    return states.claim_next(thread_id, owner=owner) if thread_id is not None else None
 
 
 async def _perform(worker: Worker, run: Run) -> None:
-    """One run, from its plan to its end. Whatever goes wrong is written where people see it."""
+    """One run, until it has ended or is no longer this worker's."""
+    try:
+        await _attempt(worker, run)
+    except LeaseLost:
+        log.warning("Run %s was taken over by another worker", run.pk)
+    except DATABASE_LOST:
+        # What was written last may be there or not. As after a crash, the rows say where to go on.
+        log.warning("Run %s lost the database; it is taken up again when its lease is over", run.pk, exc_info=True)
+
+
+async def _attempt(worker: Worker, run: Run) -> None:
+    """From the plan to the end. Whatever goes wrong is written where people see it. Raises LeaseLost, DATABASE_LOST."""
     recorder: Recorder | None = None
     try:
+        if run.cancel_requested_at is not None:  # while it waited
+            await _end(worker, run, None, recovery.STOPPED)
+            return
         plan = await worker.complete(run, await worker.database(make_plan, run))
         recorder = Recorder(
             run,
@@ -53,6 +74,7 @@ async def _perform(worker: Worker, run: Run) -> None:
             spoken=plan.spoken,
             database=worker.database,
             sender=worker.publisher,
+            texts=worker.texts,
             on_lease_lost=lambda: worker.abandon(run.pk),
         )
         await _converse(worker, plan, recorder)
@@ -62,22 +84,22 @@ async def _perform(worker: Worker, run: Run) -> None:
         await _end(worker, run, recorder, _ending_of(error))
     except asyncio.CancelledError:
         await _cancelled(worker, run, recorder)
-    except LeaseLost:
-        log.warning("Run %s was taken over by another worker", run.pk)
+    except (LeaseLost, *DATABASE_LOST):
+        raise
     except Exception:
         await _end(worker, run, recorder, _fault(run))
+    finally:
+        if recorder is not None:
+            recorder.close()
 
 
 async def _end(worker: Worker, run: Run, recorder: Recorder | None, ending: Ending) -> None:
     """Ends a run before its time."""
-    try:
-        if recorder is not None:
-            await recorder.stop_with(ending)
-        else:
-            await worker.database(records.end, run, ending)
-            worker.ring(run.thread_id)
-    except LeaseLost:
-        log.warning("Run %s was taken over by another worker", run.pk)
+    if recorder is not None:
+        await recorder.stop_with(ending)
+    else:
+        await worker.database(records.end, run, ending)
+        worker.ring(run.thread_id)
 
 
 def _fault(run: Run) -> Ending:
@@ -87,14 +109,22 @@ def _fault(run: Run) -> Ending:
         RunStatus.FAILED,
         Run.Reason.INTERNAL_ERROR,
         "internal_error",
-        f"Something broke inside Zerg while it worked on this. Retry; if it happens again, report {reference}.",
+        f"Something broke here. Retry; if it happens again, report the reference {reference}.",
     )
 
 
 async def _converse(worker: Worker, plan: Plan, recorder: Recorder) -> None:
     model = worker.model_for(plan)
-    context = ToolContext(now=lambda: datetime.now(UTC), timezone=plan.timezone)
-    events = engine.run(plan.spec, plan.history, model=model, tools=plan.tools, limits=plan.limits, context=context)
+    context = ToolContext(now=lambda: datetime.now(UTC), timezone=plan.timezone, key=recorder.run.call_key)
+    events = engine.run(
+        plan.spec,
+        plan.history,
+        model=model,
+        tools=plan.tools,
+        limits=plan.limits,
+        context=context,
+        pause=partial(worker.pause, recorder.run.pk),
+    )
     async with aclosing(events):  # a cancel that comes while an event is written must close the connection too
         async for event in events:
             await recorder.handle(event)
@@ -112,14 +142,12 @@ async def _cancelled(worker: Worker, run: Run, recorder: Recorder | None) -> Non
 
 
 async def _hand_over(worker: Worker, run: Run, recorder: Recorder | None) -> None:
-    try:
-        if recorder is not None:
-            await recorder.leave()
-        await worker.database(recovery.hand_over, run)
-    except LeaseLost:
-        log.warning("Run %s was taken over by another worker", run.pk)
+    if recorder is not None:
+        await recorder.leave()
+    await worker.database(recovery.hand_over, run)
 
 
 def _ending_of(error: ModelError) -> Ending:
     reason = Run.Reason.TIMEOUT if error.code in TIMEOUT_CODES else Run.Reason.PROVIDER_ERROR
-    return Ending(RunStatus.FAILED, reason, error.code, error.message, error.detail)
+    again_at = timezone.now() + timedelta(seconds=error.retry_after) if error.retry_after is not None else None
+    return Ending(RunStatus.FAILED, reason, error.code, error.message, error.detail, again_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 
 from celery import current_app
 from kombu.exceptions import OperationalError
@@ -12,7 +13,19 @@ log = logging.getLogger(__name__)
 
 def wake_worker(run_id: int) -> None:
     """Tells some worker about a queued run. A broker that is down costs seconds, not the run."""
+    _send("runs.tasks.execute", run_id)
+
+
+def wake_workers(run_ids: Sequence[int]) -> None:
+    """Tells workers about queued runs: of many by one hint, to look for themselves."""
+    if len(run_ids) == 1:
+        wake_worker(run_ids[0])
+    elif run_ids:
+        _send("runs.tasks.sweep")
+
+
+def _send(task: str, *arguments: int) -> None:
     try:
-        current_app.send_task("runs.tasks.execute", (run_id,), retry=False, ignore_result=True)
+        current_app.send_task(task, arguments, retry=False, ignore_result=True)
     except (OperationalError, OSError) as error:
-        log.warning("The broker is down (%s); the sweep will find run %s", error, run_id)
+        log.warning("The broker is down (%s); the sweep will find what waits", error)

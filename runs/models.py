@@ -1,11 +1,14 @@
-"""One execution of an agent on a thread, and the model and tool calls it was made of."""
+"""One execution of an agent on a thread, the model and tool calls it was made of, and what people are told of it."""
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import User, is_member
 from agents.models import Agent, AgentVersion
 from common.access import OwnedQuerySet
 from threads.models import Thread, ThreadMessage
@@ -53,11 +56,17 @@ class Run(models.Model):
         """The order of a thread's queued runs."""
 
         HEAD = 0, "Its message is already in the transcript"
-        PERSON = 1, "A person waits"
-        BACKGROUND = 2, "Nobody waits"
+        NEXT = 1, "A person wants it now"
+        PERSON = 2, "A person waits"
+        BACKGROUND = 3, "Nobody waits"
 
-    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="runs")
-    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="runs")
+    # Indexes below begin with these three, so that they need none of their own.
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="runs", db_index=False)
+    owner = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="+", db_index=False, editable=False,
+        help_text="The thread's, kept here so that a person's runs can be listed however many there are.",
+    )  # fmt: skip
     agent_version = models.ForeignKey(AgentVersion, null=True, on_delete=models.PROTECT, related_name="runs")
     actor = models.ForeignKey(
         User, null=True, on_delete=models.SET_NULL, related_name="+", help_text="Whose rights the run has."
@@ -68,9 +77,19 @@ class Run(models.Model):
     trigger = models.CharField(max_length=8, choices=Trigger)
     position = models.PositiveSmallIntegerField(choices=Position, default=Position.PERSON)
     key = models.CharField(max_length=128, null=True)
+    branches = models.BooleanField(
+        default=False, editable=False, help_text="Its message follows the one it was given, not the end of the branch."
+    )
+    asked_model = models.CharField(max_length=200, blank=True, help_text="Instead of the agent's, for this run only.")
+    asked_window = models.PositiveIntegerField(
+        null=True, help_text="Tokens to make its requests for, where its model reads less than it is said to."
+    )
+    with_tools = models.BooleanField(default=True, help_text="False: this run answers without the agent's tools.")
     attempt = models.PositiveSmallIntegerField(default=0)
     model = models.CharField(max_length=200, blank=True)
+    context_window = models.PositiveIntegerField(null=True, help_text="Tokens that its model reads.")
     note = models.CharField(max_length=300, blank=True, help_text="What it waits for just now, in words.")
+    again_at = models.DateTimeField(null=True, help_text="When the provider that asked to wait is asked again.")
 
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_epoch = models.PositiveIntegerField(default=0)
@@ -104,6 +123,9 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["thread", "version"], name="runs_by_version"),
             models.Index(fields=["agent", "-id"], name="runs_of_agent"),
+            models.Index(fields=["agent", "-id"], condition=Q(status="failed"), name="runs_failed_of_agent"),
+            models.Index(fields=["owner", "-id"], name="runs_of_owner"),
+            models.Index(fields=["owner", "status", "-id"], name="runs_of_owner_by_status"),
             models.Index(fields=["status", "queued_at"], condition=Q(status="queued"), name="runs_waiting"),
             models.Index(fields=["lease_expires_at"], condition=Q(status="running"), name="runs_by_lease"),
         ]
@@ -111,20 +133,29 @@ class Run(models.Model):
     def __str__(self) -> str:
         return f"Run {self.pk}"
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.owner_id is None:
+            self.owner_id = self.thread.owner_id
+        super().save(*args, **kwargs)
+
     @staticmethod
     def visible_to(user: User) -> Q:
-        return Q(thread__owner=user, thread__agent__workspace__memberships__user=user)
+        return Q(owner=user) & Q(is_member(user, "agent__workspace"))
 
     @property
     def is_finished(self) -> bool:
         return self.status not in UNFINISHED
 
     @property
-    def seconds(self) -> float | None:
-        """How long it took from its start; None while it has not ended."""
-        if self.started_at is None or self.finished_at is None:
-            return None
-        return (self.finished_at - self.started_at).total_seconds()
+    def outcome(self) -> str:
+        """Its status, but of a run that nobody ended: interrupted."""
+        return "interrupted" if self.reason in (self.Reason.WORKER_LOST, self.Reason.MAY_HAVE_HAPPENED) else self.status
+
+    @property
+    def call_key(self) -> str:
+        """What the keys of its tool calls begin with. The time tells it from the run of the same number in a Zerg that
+        was made anew: a service elsewhere may still know that one's keys."""
+        return f"run-{self.pk}-{self.queued_at:%Y%m%dT%H%M%S%f}"
 
     @property
     def duration(self) -> float | None:
@@ -157,6 +188,9 @@ class Step(models.Model):
     status = models.CharField(max_length=9, choices=Status, default=Status.STARTED)
     effect = models.CharField(max_length=10, blank=True)
     call_id = models.CharField(max_length=200, blank=True)
+    key = models.CharField(
+        max_length=80, null=True, help_text="What is done once only: the same in each attempt of the run to do it."
+    )
     input = models.TextField(blank=True)
     output = models.TextField(blank=True)
     message = models.ForeignKey(ThreadMessage, null=True, on_delete=models.SET_NULL, related_name="steps")
@@ -173,11 +207,74 @@ class Step(models.Model):
 
     class Meta:
         ordering = ["run_id", "index"]
-        constraints = [models.UniqueConstraint(fields=["run", "index"], name="step_index_once_per_run")]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "index"], name="step_index_once_per_run"),
+            models.UniqueConstraint(fields=["key"], condition=Q(status="succeeded"), name="step_succeeds_once"),
+        ]
 
     def __str__(self) -> str:
         return f"Step {self.index} of run {self.run_id}"
 
     @staticmethod
     def visible_to(user: User) -> Q:
-        return Q(run__thread__owner=user, run__thread__agent__workspace__memberships__user=user)
+        return Q(run__owner=user, run__agent__workspace__memberships__user=user)
+
+
+class Notice(models.Model):
+    """Something that a person is told who did not see it happen. A run has one at most."""
+
+    class Strength(models.TextChoices):
+        NEEDS_YOU = "needs_you", "Needs you"
+        FAILED = "failed", "Failed"
+        FINISHED = "finished", "Finished"
+
+    # Indexes below begin with this one, so that it needs none of its own.
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
+    thread = models.ForeignKey(Thread, null=True, on_delete=models.CASCADE, related_name="+")
+    run = models.OneToOneField(Run, null=True, on_delete=models.CASCADE, related_name="notice")
+    schedule_id = models.PositiveBigIntegerField(null=True, help_text="The schedule it is about, if it is no run.")
+    strength = models.CharField(max_length=9, choices=Strength)
+    code = models.CharField(max_length=40, blank=True, help_text="Of the error; alike for what is mended at once.")
+    text = models.CharField(max_length=300, help_text="What happened, in a sentence.")
+    seq = models.PositiveIntegerField(default=0, help_text="Of the thread's last message then: who read it, knows.")
+    created_at = models.DateTimeField(default=timezone.now)
+    done_at = models.DateTimeField(null=True)
+    objects = OwnedQuerySet["Notice"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["schedule_id"], condition=Q(done_at=None), name="one_open_notice_per_schedule"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["owner", "-id"], name="notices_of_owner"),
+            models.Index(fields=["owner", "-id"], condition=Q(done_at=None), name="notices_open"),
+            models.Index(fields=["thread"], condition=Q(done_at=None), name="notices_open_of_thread"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_strength_display()}: {self.text[:60]}"
+
+    @staticmethod
+    def visible_to(user: User) -> Q:
+        return Q(owner=user) & Q(is_member(user, "agent__workspace"))
+
+
+class BrowserNotices(models.Model):
+    """Of what a person's browsers tell, where the person has allowed a browser to. Without a row: of all of it."""
+
+    owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="browser_notices")
+    needs_you = models.BooleanField("Something needs you", default=True)
+    failed = models.BooleanField("A run failed", default=True)
+    finished = models.BooleanField("A long run has finished", default=True)
+    objects = OwnedQuerySet["BrowserNotices"].as_manager()
+
+    def __str__(self) -> str:
+        return f"Browser notices of {self.owner}"
+
+    @staticmethod
+    def visible_to(user: User) -> Q:
+        return Q(owner=user)

@@ -1,113 +1,140 @@
-"""The pages that show runs: the list, one run with its steps, one step's input and output."""
+"""The home page, and the pages that show runs: the list, one run with its steps, one step's input and output."""
 
 from __future__ import annotations
 
-from django.core.paginator import Page, Paginator
-from django.db.models import Count, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Left
-from django.http import HttpResponse
+from dataclasses import replace
+from typing import Any
+
+from django.db.models import Subquery
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from accounts.models import User
 from accounts.people import PersonRequest, signed_in
 from agents.models import Agent
 from common.errors import not_found
+from runs.home import home_of
+from runs.listing import GROUPS, answers, listing, wanted_in
 from runs.models import Run, RunStatus, Step
-from runs.timeline import timeline
-from threads.models import ThreadMessage
+from runs.results import in_doubt
+from runs.step_text import FULL_CHARS, SHOWN_CHARS, read_step
+from runs.timeline import spans_of, timeline
 
-PER_PAGE = 50
+MOST_CHOICES = 50
+"""Agents to filter by: those that ran last. The runs of any other are on its own page."""
 STEPS_PER_PAGE = 200
-SHOWN_CHARS = 20_000
-RESULT_CHARS = 160
 
-GROUPS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "working": ("Working", (RunStatus.RUNNING, RunStatus.WAITING)),
-    "queued": ("Queued", (RunStatus.QUEUED,)),
-    "done": ("Done", (RunStatus.SUCCEEDED,)),
-    "failed": ("Failed", (RunStatus.FAILED,)),
-    "stopped": ("Stopped", (RunStatus.CANCELLED,)),
-}
+
+@signed_in
+@require_safe
+def home(request: PersonRequest) -> HttpResponse:
+    """How things stand. Asked again by the page itself, it answers 204 while nothing has changed."""
+    home = home_of(request.user)
+    if request.htmx and request.GET.get("seen") == home.fingerprint:
+        return HttpResponse(status=204)
+    return render(request, "home/_now.html" if request.htmx else "home/page.html", {"home": home})
 
 
 @signed_in
 @require_safe
 def run_list(request: PersonRequest) -> HttpResponse:
-    """The person's runs, newest first, filtered by ``status`` (a group) and ``agent`` (an id)."""
-    runs = Run.objects.for_user(request.user)
-    group = request.GET.get("status", "")
-    if group in GROUPS:
-        runs = runs.filter(status__in=GROUPS[group][1])
-    agents = Agent.objects.for_user(request.user).only("name").order_by("name")
-    agent = next((agent for agent in agents if str(agent.pk) == request.GET.get("agent")), None)
+    """The person's runs, newest first, filtered by ``status`` (a group), ``agent`` and ``schedule`` (ids) and
+    ``trigger``; and between them the due times at which nothing ran."""
+    wanted = wanted_in(request.GET, request.user)
+    agents = list(Agent.objects.for_user(request.user).only("name").order_by("-last_run_at", "-id")[:MOST_CHOICES])
+    agent = _chosen(request.user, wanted.agent_id, agents)
+    wanted = replace(wanted, agent_id=agent.pk if agent else None)
     if agent:
-        runs = runs.filter(agent=agent)
-    page = page_of_runs(runs, request.GET.get("page"))
-    context = {"page": page, "groups": GROUPS, "group": group, "agents": agents, "agent": agent}
-    return render(request, "runs/page_list.html", context)
+        agents = list({each.pk: each for each in [*agents, agent]}.values())
+    agents.sort(key=lambda each: each.name.casefold())
+    page, rows = listing(request.user, wanted, request.GET)
+    context = {"page": page, "rows": rows, "wanted": wanted, "groups": GROUPS, "agents": agents}
+    return render(request, "runs/page_list.html", {**context, "triggers": Run.Trigger.choices})
 
 
-def page_of_runs(runs: QuerySet[Run], number: str | None) -> Page[Run]:
-    """One page of ``runs``, each with its agent, its thread and the beginning of its result, in three queries."""
-    ids = Paginator(runs.order_by("-id").values_list("pk", flat=True), PER_PAGE).get_page(number)
-    answers = ThreadMessage.objects.filter(run_id=OuterRef("pk"), role=ThreadMessage.Role.ASSISTANT)
-    answer = answers.exclude(content="").order_by("-seq").values(start=Left("content", RESULT_CHARS))[:1]
-    rows = (
-        Run.objects.filter(pk__in=list(ids))
-        .select_related("agent", "thread", "input_message")
-        .only("status", "reason", "trigger", "note", "error_message", "queued_at", "started_at", "finished_at",
-              "cost_usd", "agent__name", "thread__title", "input_message__seq")
-        .annotate(result=Subquery(answer))
-        .order_by("-id")
-    )  # fmt: skip
-    page: Page[Run] = Page(list(rows), ids.number, Paginator([], PER_PAGE))
-    page.paginator = ids.paginator  # type: ignore[assignment]
-    return page
+def _chosen(user: User, wanted: int | None, agents: list[Agent]) -> Agent | None:
+    """The agent whose runs are asked for; None for all."""
+    if wanted is None:
+        return None
+    listed = next((agent for agent in agents if agent.pk == wanted), None)
+    return listed or Agent.objects.for_user(user).only("name").filter(pk=wanted).first()
 
 
 @signed_in
 @require_safe
 def run_detail(request: PersonRequest, pk: int) -> HttpResponse:
-    """One run: what started it, what it was made of, what it cost. While it works, the page asks again by itself."""
-    run = (
-        Run.objects.for_user(request.user)
-        .select_related("agent", "agent_version", "thread", "input_message", "actor")
-        .filter(pk=pk)
-        .first()
+    """One run: what started it, what it was made of, what it cost. While it works, the page asks again by itself.
+
+    ``axis=order`` lays the steps end to end; ``page`` and ``step`` choose which 200 of them are shown, ``step`` unfolds
+    that one; ``part=steps`` gives them alone, to stand after those before them.
+    """
+    rows = Run.objects.for_user(request.user).select_related(
+        "agent", "agent_version", "thread", "input_message", "actor"
     )
+    run = rows.annotate(result=Subquery(answers())).filter(pk=pk).first()
     if run is None:
         raise not_found("Run")
-    if request.htmx and request.GET.get("version") == str(run.version):
+    if request.htmx and run.status == RunStatus.QUEUED and request.GET.get("version") == str(run.version):
         return HttpResponse(status=204)
-    steps = run.steps.defer("input", "output").select_related("message").order_by("index")
-    page = Paginator(steps, STEPS_PER_PAGE).get_page(request.GET.get("page"))
-    context = {
-        "run": run,
-        "page": page,
-        "timeline": timeline(run, page.object_list),
-        "counts": run.steps.aggregate(
-            models=Count("pk", filter=Q(kind=Step.Kind.MODEL)), tools=Count("pk", filter=Q(kind=Step.Kind.TOOL))
-        ),
-        "is_active": not run.is_finished,
+    context = {"run": run, **_steps_of(run, request.GET)}
+    if request.GET.get("part") == "steps":
+        return render(request, "runs/_steps.html", context)
+    context |= {
+        "tools": (run.agent_version.fields.get("tools") or []) if run.agent_version else [],
+        "is_in_doubt": in_doubt(run) is not None,
     }
     return render(request, "runs/_detail.html" if request.htmx else "runs/page.html", context)
+
+
+def _steps_of(run: Run, asked: QueryDict) -> dict[str, Any]:
+    """200 steps on the axis of the whole run: those asked for, else the first, or the last while it works."""
+    spans = spans_of(run)
+    last_page = max(1, -(-len(spans) // STEPS_PER_PAGE))
+    step, number = _number(asked.get("step")), _number(asked.get("page"))
+    if step:
+        number = -(-step // STEPS_PER_PAGE)
+    number = min(number or (1 if run.is_finished else last_page), last_page)
+    start = (number - 1) * STEPS_PER_PAGE
+    rows = run.steps.filter(index__gt=start, index__lte=start + STEPS_PER_PAGE).order_by("index")
+    by_order = asked.get("axis") == "order"
+    drawn = timeline(run, spans, rows.defer("input", "output"), by_order=by_order)
+    kinds = [span.kind for span in spans]
+    return {
+        "timeline": drawn,
+        "by_order": by_order,
+        "unfolded": read_step(run, step) if step else None,
+        "total": len(spans),
+        "start": start + 1,
+        "end": start + len(drawn.bars),
+        "earlier": number - 1,
+        "more": number + 1 if number < last_page else 0,
+        "models": kinds.count(Step.Kind.MODEL),
+        "tool_calls": kinds.count(Step.Kind.TOOL),
+    }
+
+
+def _number(text: str | None) -> int:
+    """A whole number from an address; 0 for anything else."""
+    return int(text) if text and text.isdecimal() and len(text) < 10 else 0
 
 
 @signed_in
 @require_safe
 def step_detail(request: PersonRequest, pk: int, index: int) -> HttpResponse:
-    """What went into a step and what came out, the first 20,000 characters unless ``full`` is asked for."""
+    """What went into a step and what came out: the beginning, unless ``full`` is asked for; ``download`` gives one of
+    them, ``input`` or ``output``, as a file."""
     run = Run.objects.get_for(request.user, pk)
-    step = Step.objects.filter(run=run, index=index).select_related("message").first()
+    part = request.GET.get("download", "")
+    step = read_step(run, index, chars=None if part else FULL_CHARS if request.GET.get("full") else SHOWN_CHARS)
     if step is None:
         raise not_found("Step")
-    limit = None if request.GET.get("full") else SHOWN_CHARS
-    output = step.output or (step.message.content if step.message and step.kind != Step.Kind.TOOL else "")
-    context = {
-        "run": run,
-        "step": step,
-        "input": step.input[:limit],
-        "output": output[:limit],
-        "is_cut": limit is not None and max(len(step.input), len(output)) > limit,
-    }
-    return render(request, "runs/_step_body.html" if request.htmx else "runs/step.html", context)
+    if part in ("input", "output"):
+        return _file(step.input.text if part == "input" else step.output.text, f"run-{pk}-step-{index}-{part}.txt")
+    template = "runs/_step_body.html" if request.htmx else "runs/step.html"
+    return render(request, template, {"run": run, "read": step, "step": step.step})
+
+
+def _file(text: str, name: str) -> HttpResponse:
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)

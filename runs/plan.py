@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Subquery
 
 from accounts.models import User
 from agents.catalog import ModelChoice, choose, ensure_built_in_providers
@@ -16,6 +17,7 @@ from common.errors import ZergError
 from engine import Limits, Message, RunSpec, Tool
 from runs.models import Run
 from runs.records import is_left_behind
+from threads.context import spec_of
 from threads.models import Thread, ThreadMessage
 from threads.transcript import branch, history
 
@@ -37,21 +39,21 @@ class Plan:
 
 def make_plan(run: Run) -> Plan:
     """Reads it all. Raises ZergError when the run's person may no longer use the agent, or no model is at hand."""
-    thread = Thread.objects.select_related("agent", "leaf").get(pk=run.thread_id)
-    agent = thread.agent
-    actor = _require_rights(run, agent)
-    ensure_built_in_providers()
-    choice = choose(agent)
+    thread, agent = run.thread, run.thread.agent
+    actor = _require_rights(run)
+    _built_in_providers()
+    choice = choose(agent, run.asked_model or None)
     base_url, api_key = choice.provider.endpoint()
     rows = [row for row in branch(thread, thread.leaf_id) if not is_left_behind(row, run.pk)]
     messages, spoken = history(rows)
-    Run.objects.filter(pk=run.pk).update(model=choice.name, agent_version=agent.versions.first())
+    version = Subquery(agent.versions.values("pk")[:1])
+    Run.objects.filter(pk=run.pk).update(model=choice.name, context_window=choice.context_window, agent_version=version)
     return Plan(
         choice=choice,
-        spec=_spec(agent, thread, choice),
+        spec=_within(run, spec_of(agent, thread, choice)),
         history=messages,
         spoken=spoken,
-        tools=tools_of(agent),
+        tools=tools_of(agent) if run.with_tools else [],
         limits=limits(),
         timezone=actor.timezone,
         base_url=base_url,
@@ -59,37 +61,36 @@ def make_plan(run: Run) -> Plan:
     )
 
 
+@cache
+def _built_in_providers() -> None:
+    """Makes their rows, once per process: what they are made of are settings."""
+    ensure_built_in_providers()
+
+
 def with_model(run: Run, plan: Plan, name: str) -> Plan:
     """The plan with the model that its provider named first, which is remembered as the provider's default."""
     provider = plan.choice.provider
     remember_models(provider, [name])
     Provider.objects.filter(pk=provider.pk, default_model="").update(default_model=name)
-    Run.objects.filter(pk=run.pk).update(model=name)
     choice = choose(Agent.objects.get(pk=run.agent_id), name)
-    return replace(plan, choice=choice, spec=replace(plan.spec, model=name, context_window=choice.context_window))
+    Run.objects.filter(pk=run.pk).update(model=name, context_window=choice.context_window)
+    return replace(
+        plan, choice=choice, spec=_within(run, replace(plan.spec, model=name, context_window=choice.context_window))
+    )
 
 
-def _require_rights(run: Run, agent: Agent) -> User:
+def _require_rights(run: Run) -> User:
     """Work that waited has the rights its person has now, not those of the day it was asked for."""
     actor = run.actor
-    may_run = actor is not None and Agent.objects.for_user(actor).filter(Q(pk=agent.pk), archived_at=None).exists()
-    if actor is None or not may_run:
+    its_thread = Thread.objects.for_user(actor).filter(pk=run.thread_id, agent__archived_at=None)
+    if actor is None or not its_thread.exists():
         raise ZergError("refused", "The person this run acts for may no longer use this agent, so it was not run.")
     return actor
 
 
-def _spec(agent: Agent, thread: Thread, choice: ModelChoice) -> RunSpec:
-    return RunSpec(
-        model=choice.name,
-        system=agent.system_instructions,
-        temperature=agent.temperature,
-        max_output_tokens=agent.max_output_tokens or (choice.row.max_output_tokens if choice.row else None),
-        max_steps=agent.max_steps,
-        memory=thread.strategy,  # type: ignore[arg-type]  # the model's choices are the engine's names
-        window=agent.memory_window,
-        context_window=choice.context_window,
-        supports_tools=choice.supports_tools,
-    )
+def _within(run: Run, spec: RunSpec) -> RunSpec:
+    """What a person asked for as the model's window, where that is less."""
+    return replace(spec, context_window=min(spec.context_window, run.asked_window or spec.context_window))
 
 
 def limits() -> Limits:

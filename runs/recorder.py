@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import singledispatchmethod
-from typing import Any, Protocol, TypeVar
-
-from django.db import Error as DatabaseProblem
+from typing import Any, TypeVar
 
 from agents.catalog import ModelChoice
-from common.bus import ROWS_CHANGED, thread_topic
+from common.bus import ROWS_CHANGED
+from common.database import DatabaseThreads
 from engine import (
     AttemptFailed,
     Event,
@@ -28,25 +24,15 @@ from engine import (
     Usage,
 )
 from runs import records
-from runs.live_text import LiveText
+from runs.endings import Ending
+from runs.live_text import LiveText, LiveTexts, Sender
 from runs.models import Run, RunStatus, Step
-from runs.records import Answer, Ending
-from runs.states import LeaseLost
+from runs.records import Answer
 from threads.models import ThreadMessage
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 CHARS_PER_TOKEN = 4
-
-
-class Sender(Protocol):
-    """What the recorder needs of the bus."""
-
-    def send(self, topic: str, payload: bytes) -> None: ...
-
-
-Database = Callable[..., Awaitable[Any]]
-"""``await database(function, *args)`` runs a sync function with the ORM in the recorder's own pool of threads."""
+NOTHING = Usage(0, 0, 0, estimated=True)
 
 
 class Recorder:
@@ -61,8 +47,9 @@ class Recorder:
         *,
         choice: ModelChoice,
         spoken: list[ThreadMessage],
-        database: Database,
+        database: DatabaseThreads,
         sender: Sender,
+        texts: LiveTexts,
         on_lease_lost: Callable[[], None],
     ) -> None:
         self.run = run
@@ -70,14 +57,15 @@ class Recorder:
         self._spoken_seqs = [row.seq or 0 for row in spoken]
         self._database = database
         self._sender = sender
-        self._topic = thread_topic(run.thread_id)
         self._step: Step | None = None
         self._tool_steps: dict[str, Step] = {}
         self._input_estimate = 0
         self._on_lease_lost = on_lease_lost
         self._live: LiveText | None = None
-        self._writing = asyncio.Lock()
-        self.ending: Ending | None = None
+        self._texts = texts
+        self._last_answer: Answer | None = None
+        self._waited = False
+        self._folded = NOTHING
 
     @singledispatchmethod
     async def handle(self, event: Event) -> None:
@@ -91,12 +79,17 @@ class Recorder:
             self._step = await self._write(records.begin_summary, self._choice.name, event.messages)
             return
         self._step, message = await self._write(records.begin_answer, self._choice.name, event.messages)
-        self._live = LiveText(message, on_frame=self._send_frame, on_checkpoint=self._checkpoint)
+        self._live = LiveText(self.run, message, self._on_lease_lost)
+        self._texts.begin(self._live)
 
     @handle.register
     async def _(self, event: TextDelta) -> None:
         assert self._live is not None, "text comes after the start of its call"
-        self._live.add(event.text)
+        self._texts.add(self._live, event.text)
+        if self._waited:
+            self._waited = False
+            await self._write(records.waits_no_more)
+        await self._texts.next_frames()
 
     @handle.register
     async def _(self, event: ReasoningDelta) -> None:
@@ -106,42 +99,54 @@ class Recorder:
     @handle.register
     async def _(self, event: AttemptFailed) -> None:
         wait = f"Trying again in {event.retry_in:.0f} s." if event.retry_in >= 1 else "Trying again."
-        await self._write(records.note, self._step, f"{event.error.message} {wait}")
+        await self._write(records.note, self._step, f"{event.error.message} {wait}", event.retry_in)
+        self._waited = True
 
     @handle.register
     async def _(self, event: ModelCallFinished) -> None:
         if event.purpose == "summary":
-            await self._write(records.settle_summary, self._step, event.usage, self._choice, None)
+            self._folded = event.usage
             return
         message = event.message
         answer = Answer(message.content, event.reasoning, message.tool_calls, event.usage)
+        if not message.tool_calls:
+            # The run ends with it, in one transaction: a worker that dies in between would answer once more.
+            self._last_answer = answer
+            return
         seq = await self._settle(answer, None)
         self._spoken_seqs.append(seq)
 
     @handle.register
     async def _(self, event: SummaryWritten) -> None:
         covers_seq = self._spoken_seqs[event.covers - 1] if event.covers else 0
-        await self._write(records.add_summary, event.text, covers_seq)
+        usage, self._folded = self._folded, NOTHING
+        await self._write(records.settle_summary, self._step, usage, self._choice, event.text, covers_seq)
 
     @handle.register
     async def _(self, event: SummaryFailed) -> None:
         error = Ending(RunStatus.FAILED, Run.Reason.PROVIDER_ERROR, event.error.code, event.error.message)
-        await self._write(records.settle_summary, self._step, self._usage_so_far(""), self._choice, error)
+        usage, self._folded = self._folded, NOTHING
+        await self._write(records.fail_summary, self._step, usage, self._choice, error)
 
     @handle.register
     async def _(self, event: ToolCallStarted) -> None:
-        self._tool_steps[event.call.id] = await self._write(records.begin_tool, event.call, event.effect)
+        step = await self._write(records.begin_tool, event.call, event.effect, event.key)
+        self._tool_steps[event.key] = step
 
     @handle.register
     async def _(self, event: ToolCallFinished) -> None:
-        step = self._tool_steps.pop(event.call.id)
+        step = self._tool_steps.pop(event.key)
         content = storable(event.content)
         row = await self._write(records.settle_tool, step, event.call, content, event.is_error)
         self._spoken_seqs.append(row.seq or 0)
 
     @handle.register
     async def _(self, event: RunFinished) -> None:
-        await self._write(records.end, ENDING_OF[event.reason])
+        ending = ENDING_OF[event.reason]
+        if self._last_answer is None:
+            await self._write(records.end, ending)
+        else:
+            await self._settle(self._last_answer, None, ending)
 
     async def stop_with(self, ending: Ending) -> None:
         """Ends the run before its time: stopped, failed, timed out. What was written stays. Raises LeaseLost."""
@@ -155,52 +160,33 @@ class Recorder:
     async def leave(self) -> None:
         """Makes durable what was written since the last checkpoint, and writes nothing more: another worker goes on."""
         if self._live is not None:
-            live = self._live
-            live.close()
-            await self._checkpoint(live)
-            self._live = None
+            live, self._live = self._live, None
+            self._texts.end(live)
+            await self._texts.save([live])
+
+    def close(self) -> None:
+        """The run's task is over, whatever became of the run."""
+        if self._live is not None:
+            self._texts.end(self._live)
 
     def _usage_so_far(self, text: str) -> Usage:
         """An estimate for a call that was cut off. One that wrote nothing costs nothing."""
         if not text:
-            return Usage(0, 0, 0, estimated=True)
+            return NOTHING
         return Usage(self._input_estimate, 0, len(text) // CHARS_PER_TOKEN, estimated=True)
 
-    async def _settle(self, answer: Answer, ending: Ending | None) -> int:
+    async def _settle(self, answer: Answer, failure: Ending | None, ending: Ending | None = None) -> int:
         live, self._live = self._live, None
         assert live is not None, "an answer ends after it began"
-        live.close()
-        await self._write(records.settle_answer, self._step, live.message.pk, answer, self._choice, ending)
+        self._texts.end(live)
+        await self._write(records.settle_answer, self._step, live.message.pk, answer, self._choice, failure, ending)
         return live.message.seq or 0
 
     async def _write(self, function: Callable[..., T], *args: Any) -> T:
-        """One transaction at a time, then the doorbell: a checkpoint ends before its message is settled."""
-        async with self._writing:
-            result: T = await self._database(function, self.run, *args)
-        self._sender.send(self._topic, ROWS_CHANGED)
+        """One transaction, then the doorbell."""
+        result = await self._database(function, self.run, *args)
+        self._sender.send(self.run.thread_id, ROWS_CHANGED)
         return result
-
-    async def _checkpoint(self, live: LiveText) -> None:
-        """Makes the text so far durable; from then on frames carry what comes after it."""
-        async with self._writing:
-            if self._live is not live:
-                return
-            text = live.text
-            args = (live.message.pk, text, live.reasoning, live.first_token_at)
-            try:
-                await self._database(records.checkpoint, self.run, *args)
-            except LeaseLost:
-                self._on_lease_lost()
-                return
-            except DatabaseProblem:
-                log.warning("Run %s: a checkpoint failed; the next one tries again", self.run.pk, exc_info=True)
-                return
-        live.durable = len(text)
-        self._sender.send(self._topic, ROWS_CHANGED)
-
-    def _send_frame(self, live: LiveText) -> None:
-        frame = {"m": live.message.pk, "r": self.run.pk, "o": live.durable, "x": live.text[live.durable :]}
-        self._sender.send(self._topic, json.dumps(frame, ensure_ascii=False).encode())
 
 
 def storable(text: str) -> str:

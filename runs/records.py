@@ -2,49 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
+from datetime import datetime, timedelta
+from typing import Any
 
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from agents.catalog import ModelChoice
+from agents.services import note_call
 from common.markdown import render_html
 from engine import ToolCall, Usage
 from runs import states
+from runs.booking import book_usage
+from runs.endings import Ending
 from runs.models import Run, RunStatus, Step
+from runs.results import add_result, answer_open_calls
 from threads.models import Thread, ThreadMessage
 from threads.services import add_message, change
 
+KEY_REFUSED = {"refused_key", "no_credit"}
+"""What a person has to put right at the provider: no other run will fare better until then."""
 INTERRUPTED = "Interrupted: the worker that wrote this stopped. What was written is kept."
-
-
-@dataclass(frozen=True)
-class Ending:
-    """How a run ends: its status, the typed reason, and for a failure the error's code, sentence and details."""
-
-    status: RunStatus
-    reason: Run.Reason
-    code: str = ""
-    message: str = ""
-    detail: str = ""
 
 
 def begin_answer(run: Run, name: str, messages: int) -> tuple[Step, ThreadMessage]:
     """A model call is about to be made: its step, and the row that its text will grow on."""
     with change(run.thread_id, ring=False) as thread:
-        step = _begin_step(run, thread, Step.Kind.MODEL, name, input=f"{messages} messages")
+        parent = _parent_of_answer(thread, run)
+        key = f"{run.call_key}.after-{parent.pk if parent else 0}"
         message = add_message(
             thread,
             role=ThreadMessage.Role.ASSISTANT,
             status=ThreadMessage.Status.STREAMING,
             source=ThreadMessage.Source.AGENT,
             run_id=run.pk,
-            parent=_parent_of_answer(thread, run),
+            parent=parent,
         )
-        Step.objects.filter(pk=step.pk).update(message=message)
-    return step, message
+        what = {"input": f"{messages} messages", "key": key, "message": message}
+        return _begin_step(run, thread, Step.Kind.MODEL, name, **what), message
 
 
 def _parent_of_answer(thread: Thread, run: Run) -> ThreadMessage | None:
@@ -66,35 +64,62 @@ def begin_summary(run: Run, name: str, messages: int) -> Step:
         return _begin_step(run, thread, Step.Kind.SUMMARY, name, input=f"{messages} messages")
 
 
-def begin_tool(run: Run, call: ToolCall, effect: str) -> Step:
-    """A tool is about to be called."""
+def begin_tool(run: Run, call: ToolCall, effect: str, key: str) -> Step:
+    """A tool is about to be called, with ``key``."""
     with change(run.thread_id, ring=False) as thread:
-        return _begin_step(run, thread, Step.Kind.TOOL, call.name, input=call.arguments, effect=effect, call_id=call.id)
+        what = {"input": call.arguments, "effect": effect, "call_id": call.id, "key": key}
+        return _begin_step(run, thread, Step.Kind.TOOL, call.name, **what)
 
 
-def _begin_step(run: Run, thread: Thread, kind: Step.Kind, name: str, **fields: str) -> Step:
-    states.fence(run, version=thread.version, note="")
+def _begin_step(run: Run, thread: Thread, kind: Step.Kind, name: str, **fields: Any) -> Step:
+    states.fence(run, version=thread.version, note="", again_at=None)
     index = Step.objects.filter(run=run).count() + 1
     return Step.objects.create(
         run=run, index=index, attempt=run.attempt, kind=kind, name=name, started_at=timezone.now(), **fields
     )
 
 
-def note(run: Run, step: Step, text: str) -> None:
-    """What the run waits for just now, in words; the step's call will be made once more."""
+def note(run: Run, step: Step, text: str, seconds: float) -> None:
+    """What the run waits for just now, in words; the step's call will be made once more in ``seconds``."""
+    again_at = timezone.now() + timedelta(seconds=seconds)
     with change(run.thread_id, ring=False) as thread:
-        states.fence(run, version=thread.version, note=text[:300])
+        states.fence(run, version=thread.version, note=text[:300], again_at=again_at)
         Step.objects.filter(pk=step.pk).update(tries=F("tries") + 1)
 
 
-def checkpoint(run: Run, message_id: int, content: str, reasoning: str, first_token_at: datetime | None) -> None:
-    """The text so far, made durable."""
+def waits_no_more(run: Run) -> None:
+    """What the run waited for has come."""
     with change(run.thread_id, ring=False) as thread:
-        fields = {"first_token_at": first_token_at} if first_token_at and run.first_token_at is None else {}
-        # The run's version stays: its clients have nothing new to hear of it.
-        states.fence(run, lease_expires_at=states.lease_end(), **fields)
-        ThreadMessage.objects.filter(pk=message_id).update(content=content, reasoning=reasoning, version=thread.version)
-    run.first_token_at = run.first_token_at or first_token_at
+        states.fence(run, version=thread.version, note="", again_at=None)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The text so far of an answer being written. ``first_token_at`` is None once it is on the run's row."""
+
+    message_id: int
+    run_id: int
+    content: str
+    reasoning: str
+    first_token_at: datetime | None
+
+
+def checkpoint(texts: Collection[Checkpoint]) -> set[int]:
+    """Makes them durable in one transaction; gives the ids of the messages that are still being written.
+
+    The message's status is the fence: whoever ends a lease settles the message in the same transaction. No version is
+    taken, so that no thread is locked: readers always look at messages being written, whatever version they have.
+    """
+    kept = set()
+    with transaction.atomic():
+        for text in sorted(texts, key=lambda text: text.message_id):
+            rows = ThreadMessage.objects.filter(pk=text.message_id, status=ThreadMessage.Status.STREAMING)
+            if not rows.update(content=text.content, reasoning=text.reasoning):
+                continue
+            kept.add(text.message_id)
+            if text.first_token_at is not None:
+                Run.objects.filter(pk=text.run_id, first_token_at=None).update(first_token_at=text.first_token_at)
+    return kept
 
 
 @dataclass(frozen=True)
@@ -108,21 +133,32 @@ class Answer:
 
 
 def settle_answer(
-    run: Run, step: Step, message_id: int, answer: Answer, choice: ModelChoice, ending: Ending | None
+    run: Run,
+    step: Step,
+    message_id: int,
+    answer: Answer,
+    choice: ModelChoice,
+    failure: Ending | None,
+    ending: Ending | None = None,
 ) -> None:
-    """The model call has ended: well, or with ``ending`` (then what was written stays, and says why it stops there)."""
+    """The model call has ended: well, or with ``failure`` (then what was written stays, and says why it stops there).
+
+    The run ends with its failure, or with ``ending`` when this was its last answer.
+    """
     cost = choice.cost(answer.usage)
     with change(run.thread_id, ring=False) as thread:
-        _book_usage(run, thread, step, answer.usage, cost, ending)
-        fields = {} if ending is None else {
-            "error_code": ending.code, "error_message": ending.message, "error_detail": ending.detail
+        book_usage(run, thread, step, answer.usage, cost, failure)
+        if failure is None or failure.code in KEY_REFUSED:
+            note_call(choice.provider, failure.message if failure else "")
+        fields = {} if failure is None else {
+            "error_code": failure.code, "error_message": failure.message, "error_detail": failure.detail
         }  # fmt: skip
         ThreadMessage.objects.filter(pk=message_id).update(
             content=answer.content,
             reasoning=answer.reasoning,
             html=render_html(answer.content),
             tool_calls=[{"id": c.id, "name": c.name, "arguments": c.arguments} for c in answer.tool_calls],
-            status=_message_status(ending),
+            status=_message_status(failure),
             input_tokens=answer.usage.input_tokens,
             cached_tokens=answer.usage.cached_tokens,
             output_tokens=answer.usage.output_tokens,
@@ -131,21 +167,16 @@ def settle_answer(
             version=thread.version,
             **fields,
         )
-        if ending is not None:
-            _finish(run, thread, ending)
+        if last := failure or ending:
+            _finish(run, thread, last)
 
 
-def settle_summary(run: Run, step: Step, usage: Usage, choice: ModelChoice, error: Ending | None) -> None:
-    """The summarising call has ended; with ``error`` the run goes on without a summary."""
+def settle_summary(run: Run, step: Step, usage: Usage, choice: ModelChoice, text: str, covers_seq: int) -> None:
+    """The rolling summary, as a row that people can read, with what it cost. What it stands for stays."""
+    cost = choice.cost(usage)
     with change(run.thread_id, ring=False) as thread:
-        _book_usage(run, thread, step, usage, choice.cost(usage), error)
-
-
-def add_summary(run: Run, text: str, covers_seq: int) -> None:
-    """The rolling summary, as a row that people can read. What it stands for stays."""
-    with change(run.thread_id, ring=False) as thread:
-        states.fence(run, version=thread.version)
-        add_message(
+        book_usage(run, thread, step, usage, cost)
+        row = add_message(
             thread,
             role=ThreadMessage.Role.SYSTEM,
             kind=ThreadMessage.Kind.SUMMARY,
@@ -154,14 +185,27 @@ def add_summary(run: Run, text: str, covers_seq: int) -> None:
             html=render_html(text),
             covers_seq=covers_seq,
             run_id=run.pk,
+            input_tokens=usage.input_tokens,
+            cached_tokens=usage.cached_tokens,
+            output_tokens=usage.output_tokens,
+            usage_estimated=usage.estimated,
+            cost_usd=cost,
         )
+        Step.objects.filter(pk=step.pk).update(message=row)
+
+
+def fail_summary(run: Run, step: Step, usage: Usage, choice: ModelChoice, error: Ending) -> None:
+    """The summarising call came to nothing; the run goes on without a summary."""
+    with change(run.thread_id, ring=False) as thread:
+        book_usage(run, thread, step, usage, choice.cost(usage), error)
 
 
 def settle_tool(run: Run, step: Step, call: ToolCall, content: str, is_error: bool) -> ThreadMessage:
     """A tool has answered: its step, and the row that the model will read."""
     with change(run.thread_id, ring=False) as thread:
         states.fence(run, version=thread.version)
-        message = _add_result(thread, run, call.id, call.name, content, failed=is_error)
+        status = ThreadMessage.Status.FAILED if is_error else ThreadMessage.Status.COMPLETE
+        message = add_result(thread, run, call.id, call.name, content, status=status)
         Step.objects.filter(pk=step.pk).update(
             status=Step.Status.FAILED if is_error else Step.Status.SUCCEEDED,
             output=content,
@@ -172,19 +216,6 @@ def settle_tool(run: Run, step: Step, call: ToolCall, content: str, is_error: bo
     return message
 
 
-def _add_result(thread: Thread, run: Run, call_id: str, name: str, content: str, *, failed: bool) -> ThreadMessage:
-    return add_message(
-        thread,
-        role=ThreadMessage.Role.TOOL,
-        source=ThreadMessage.Source.TOOL,
-        content=content,
-        tool_call_id=call_id,
-        name=name,
-        status=ThreadMessage.Status.FAILED if failed else ThreadMessage.Status.COMPLETE,
-        run_id=run.pk,
-    )
-
-
 def end(run: Run, ending: Ending) -> None:
     """The run is over. What was under way is settled; a failure stands in the thread, where the answer would."""
     with change(run.thread_id, ring=False) as thread:
@@ -192,9 +223,12 @@ def end(run: Run, ending: Ending) -> None:
 
 
 def _finish(run: Run, thread: Thread, ending: Ending) -> None:
-    is_shown = settle_leftovers(run, thread, ending)
-    if ending.status == RunStatus.FAILED and not is_shown:
-        show_failure(run, thread, ending)
+    if ending.again_at is not None:
+        states.fence(run, again_at=ending.again_at)
+    if ending.status != RunStatus.SUCCEEDED:
+        is_shown = settle_leftovers(run, thread, ending)
+        if ending.status == RunStatus.FAILED and not is_shown:
+            show_failure(run, thread, ending)
     states.finish(run, thread, status=ending.status, reason=ending.reason, code=ending.code, message=ending.message)
 
 
@@ -204,6 +238,8 @@ def settle_leftovers(run: Run, thread: Thread, ending: Ending, *, answer_calls: 
     True when a message of the run now tells of the ending.
     """
     is_stop = ending.status == RunStatus.CANCELLED
+    if answer_calls:
+        answer_open_calls(run, thread, stopped=is_stop, code=ending.code, message=ending.message)
     Step.objects.filter(run=run, status=Step.Status.STARTED).update(
         status=Step.Status.CANCELLED if is_stop else Step.Status.FAILED,
         finished_at=timezone.now(),
@@ -213,8 +249,6 @@ def settle_leftovers(run: Run, thread: Thread, ending: Ending, *, answer_calls: 
     unsettled = ThreadMessage.objects.filter(thread=thread, run_id=run.pk, status=ThreadMessage.Status.STREAMING)
     for message in unsettled:
         _tell(message, ending, thread.version)
-    if answer_calls:
-        _answer_open_calls(run, thread, "Stopped before it finished." if is_stop else ending.message)
     failed = ThreadMessage.objects.filter(thread=thread, run_id=run.pk, role=ThreadMessage.Role.ASSISTANT)
     return failed.filter(version=thread.version, status=_message_status(ending)).exists()
 
@@ -251,46 +285,6 @@ def _tell(message: ThreadMessage, ending: Ending, version: int) -> None:
         ending.detail,
     )
     message.save()
-
-
-def _answer_open_calls(run: Run, thread: Thread, words: str) -> None:
-    """A call without a result would make every later request of this thread invalid."""
-    rows = ThreadMessage.objects.filter(thread=thread, run_id=run.pk)
-    answered = set(rows.filter(role=ThreadMessage.Role.TOOL).values_list("tool_call_id", flat=True))
-    for asking in rows.filter(role=ThreadMessage.Role.ASSISTANT).exclude(tool_calls=[]).order_by("-seq")[:1]:
-        for call in asking.tool_calls:
-            if call["id"] not in answered:
-                _add_result(thread, run, call["id"], call["name"], words, failed=True)
-
-
-def _book_usage(
-    run: Run, thread: Thread, step: Step, usage: Usage, cost: Decimal | None, ending: Ending | None
-) -> None:
-    """Tokens and money of one call, on its step and summed on the run. One unknown price makes the run's unknown."""
-    is_first = not Step.objects.filter(run=run, finished_at__isnull=False).exclude(kind=Step.Kind.TOOL).exists()
-    total = cost if is_first else (None if cost is None else F("cost_usd") + cost)
-    states.fence(
-        run,
-        version=thread.version,
-        input_tokens=F("input_tokens") + usage.input_tokens,
-        cached_tokens=F("cached_tokens") + usage.cached_tokens,
-        output_tokens=F("output_tokens") + usage.output_tokens,
-        usage_estimated=True if usage.estimated else F("usage_estimated"),
-        cost_usd=total,
-    )
-    failed = ending is not None and ending.status != RunStatus.CANCELLED
-    stopped = ending is not None and ending.status == RunStatus.CANCELLED
-    Step.objects.filter(pk=step.pk).update(
-        status=Step.Status.CANCELLED if stopped else Step.Status.FAILED if failed else Step.Status.SUCCEEDED,
-        finished_at=timezone.now(),
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        usage_estimated=usage.estimated,
-        cost_usd=cost,
-        error_code=ending.code if ending else "",
-        error_message=ending.message if ending else "",
-    )
 
 
 def _message_status(ending: Ending | None) -> str:

@@ -8,8 +8,9 @@ from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 
 from runs import states
+from runs.endings import Ending
 from runs.models import ACTIVE, Run, RunStatus, Step
-from runs.records import INTERRUPTED, Ending, settle_leftovers, show_failure
+from runs.records import INTERRUPTED, settle_leftovers, show_failure
 from threads.models import Thread
 from threads.services import change
 
@@ -21,12 +22,6 @@ GIVEN_UP = Ending(
     Run.Reason.WORKER_LOST,
     "gave_up",
     "Interrupted three times: the worker stopped each time it worked on this. The logs say more. Then retry.",
-)
-MAY_HAVE_HAPPENED = Ending(
-    RunStatus.FAILED,
-    Run.Reason.MAY_HAVE_HAPPENED,
-    "may_have_happened",
-    "Interrupted while a tool was at work that changes things. Its effect may have happened. Look first, then retry.",
 )
 STOPPED = Ending(RunStatus.CANCELLED, Run.Reason.STOPPED_BY_USER)
 
@@ -51,22 +46,36 @@ def _recover(run: Run) -> None:
                 leave_behind(run, thread)
             return
         if states.finish_unheld(run, thread, status=ending.status, reason=ending.reason, message=ending.message):
-            is_shown = settle_leftovers(run, thread, ending)
-            if ending.status == RunStatus.FAILED and not is_shown:
-                show_failure(run, thread, ending)
+            _settle(run, thread, ending)
+
+
+def _settle(run: Run, thread: Thread, ending: Ending) -> None:
+    is_shown = settle_leftovers(run, thread, ending)
+    if ending.status == RunStatus.FAILED and not is_shown:
+        show_failure(run, thread, ending)
 
 
 def _verdict(run: Run) -> Ending:
     if run.cancel_requested_at is not None:
         return STOPPED
-    if is_unsafe_underway(run):
-        return MAY_HAVE_HAPPENED
+    if step := unsafe_step(run):
+        return may_have_happened(step)
     return GIVEN_UP if run.attempt >= states.MAX_ATTEMPTS else LEFT_BEHIND
 
 
-def is_unsafe_underway(run: Run) -> bool:
-    """True when a tool that changes things was called and did not answer."""
-    return Step.objects.filter(run=run, kind=Step.Kind.TOOL, status=Step.Status.STARTED, effect="unsafe").exists()
+def unsafe_step(run: Run) -> Step | None:
+    """The call of a tool that changes things and has not answered: one at a time is made."""
+    return Step.objects.filter(run=run, kind=Step.Kind.TOOL, status=Step.Status.STARTED, effect="unsafe").first()
+
+
+def may_have_happened(step: Step) -> Ending:
+    """A person has to look what became of the call."""
+    reason = Run.Reason.MAY_HAVE_HAPPENED
+    words = (
+        f"Interrupted while {step.name[:80]} was at work, which changes things: it may have happened. "
+        "Look first. Then mark it as done, or retry, which calls it again."
+    )
+    return Ending(RunStatus.FAILED, reason, reason, words)
 
 
 def leave_behind(run: Run, thread: Thread) -> None:
@@ -77,9 +86,9 @@ def leave_behind(run: Run, thread: Thread) -> None:
 def hand_over(run: Run) -> None:
     """A worker that shuts down gives a run that it holds to the next one. Raises LeaseLost."""
     with change(run.thread_id) as thread:
-        if is_unsafe_underway(run):
-            ending = MAY_HAVE_HAPPENED
-            settle_leftovers(run, thread, ending)
+        if step := unsafe_step(run):
+            ending = may_have_happened(step)
+            _settle(run, thread, ending)
             states.finish(
                 run,
                 thread,
@@ -93,11 +102,11 @@ def hand_over(run: Run) -> None:
             leave_behind(run, thread)
 
 
-def runs_waiting() -> list[int]:
-    """The first queued run of each thread that is free: its hint may have been lost."""
+def runs_waiting(most: int) -> list[int]:
+    """The first queued run of each free thread, of the ``most`` runs that wait longest: a hint may have been lost."""
     busy = Run.objects.filter(thread=OuterRef("thread"), status__in=ACTIVE)
     rows = Run.objects.filter(~Exists(busy), status=RunStatus.QUEUED).order_by("queued_at")
     first_of_thread: dict[int, int] = {}
-    for run_id, thread_id in rows.values_list("pk", "thread_id")[:500]:
+    for run_id, thread_id in rows.values_list("pk", "thread_id")[:most]:
         first_of_thread.setdefault(thread_id, run_id)
     return list(first_of_thread.values())

@@ -35,6 +35,7 @@ def run_json(run: Run) -> dict[str, Any]:
         "input_message_id": run.input_message_id,
         "status": run.status,
         "reason": run.reason or None,
+        "reason_text": run.get_reason_display() or None,
         "note": run.note or None,
         "trigger": run.trigger,
         "attempt": run.attempt,

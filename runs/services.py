@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-from agents.models import Agent, AgentVersion
+from agents.catalog import choose
+from agents.models import Agent, MemoryStrategy
+from common.bulk import save_each
 from common.errors import ZergError
-from runs import states
-from runs.hints import wake_worker
-from runs.models import UNFINISHED, Run, RunStatus
+from runs import notices, queue
+from runs.hints import wake_worker, wake_workers
+from runs.models import ACTIVE, UNFINISHED, Notice, Run, RunStatus
+from runs.results import CONFIRMED, add_result, answer_open_calls, in_doubt
+from threads.context import context_of
 from threads.models import Thread, ThreadMessage
-from threads.services import add_message, change, clean_content, name_after, require_same
+from threads.services import change, changes, clean_content, name_after, new_message, require_same
 
 SOURCE_OF = {
     Run.Trigger.CHAT: ThreadMessage.Source.USER,
@@ -24,83 +31,156 @@ SOURCE_OF = {
     Run.Trigger.AGENT: ThreadMessage.Source.AGENT,
 }
 PEOPLE = {Run.Trigger.CHAT, Run.Trigger.MANUAL, Run.Trigger.API}
+MESSAGES = {Run.Trigger.CHAT, Run.Trigger.API}
+"""What the busy policy of a thread is for. What a schedule starts has an overlap policy of its own."""
 
 
-def start_run(thread: Thread, *, text: str | None, author: User, trigger: Run.Trigger, key: str | None = None) -> Run:
+@dataclass(frozen=True)
+class Start:
+    """A run that is to be started, on the thread with this id. ``content`` is clean; None adds no message.
+
+    ``after`` is the message that it follows, as ``threads.services.new_message`` has it: another one than the last
+    makes a branch.
+    """
+
+    thread_id: int
+    content: str | None
+    author: User
+    trigger: Run.Trigger
+    key: str | None = None
+    after: int | None = None
+
+
+def start_run(
+    thread: Thread,
+    *,
+    text: str | None,
+    author: User,
+    trigger: Run.Trigger,
+    key: str | None = None,
+    after: int | None = None,
+) -> Run:
     """Stores a message and a queued run for it, in one transaction, and wakes a worker after the commit.
 
-    ``text`` None starts a run on the thread as it stands. The same ``key`` again gives the same run; with another text
-    it is refused (``key_reused``). Raises ZergError for text that cannot be stored.
+    ``after`` makes a branch: the id of the message that it follows, or AT_THE_BEGINNING. ``text`` None starts a run on
+    the thread as it stands. The same ``key`` again gives the same run; with another text it is refused
+    (``key_reused``). While the thread is being worked on, its busy policy says what becomes of messages.
+    Raises ZergError for text that cannot be stored, and (``busy``) where the policy is to refuse.
     """
-    content = clean_content(text) if text is not None else None
+    start = Start(thread.pk, clean_content(text) if text is not None else None, author, trigger, key, after)
     try:
-        with change(thread.pk) as locked:
-            run = _same_run(locked, content, key) or _new_run(locked, content, author, trigger, key)
-            if run.status == RunStatus.QUEUED:
-                transaction.on_commit(lambda: wake_worker(run.pk))
-            return run
+        return start_runs([start])[0]
     except IntegrityError:
         # Databases that lock the thread's row never come here; the constraint is what makes it certain.
-        with change(thread.pk) as locked:
-            again = _same_run(locked, content, key)
-            if again is None:
-                raise
-            return again
+        if again := _same_runs([start]):
+            return again[start]
+        raise
 
 
-def _same_run(thread: Thread, content: str | None, key: str | None) -> Run | None:
-    run = Run.objects.filter(thread=thread, key=key).select_related("input_message").first() if key else None
-    if run and run.input_message and content is not None:
-        require_same(run.input_message, role=ThreadMessage.Role.USER, content=content)
-    return run
+def start_runs(starts: Sequence[Start]) -> list[Run]:
+    """Does what ``start_run`` does, for many at once: the same runs in the same order, in one transaction."""
+    with changes({start.thread_id for start in starts}) as threads:
+        same = _same_runs(starts)
+        new = iter(_new_runs([start for start in starts if start not in same], threads))
+        runs = [same.get(start) or next(new) for start in starts]
+        queued = [run.pk for run in runs if run.status == RunStatus.QUEUED]
+        transaction.on_commit(lambda: wake_workers(queued))
+    return runs
 
 
-def _new_run(thread: Thread, content: str | None, author: User, trigger: Run.Trigger, key: str | None) -> Run:
-    is_busy = Run.objects.filter(thread=thread, status__in=UNFINISHED).exists()
-    run = Run.objects.create(
-        thread=thread,
-        agent_id=thread.agent_id,
-        agent_version=AgentVersion.objects.filter(agent=thread.agent_id).order_by("-number").first(),
-        actor=author,
-        trigger=trigger,
-        position=_position(trigger, is_busy, content),
-        key=key,
-        queued_at=timezone.now(),
-        version=thread.version,
-    )
-    if content is not None:
-        name_after(thread, content)
-        run.input_message = add_message(
-            thread,
-            queued=is_busy,
-            role=ThreadMessage.Role.USER,
-            content=content,
-            source=SOURCE_OF[trigger],
-            author=author,
-            client_message_id=key,
-            run_id=run.pk,
+def _same_runs(starts: Sequence[Start]) -> dict[Start, Run]:
+    """The runs that were started before with the same key. Raises ZergError where that was with another text."""
+    keyed = {(start.thread_id, start.key): start for start in starts if start.key}
+    if not keyed:
+        return {}
+    rows = Run.objects.filter(thread__in={thread for thread, _ in keyed}, key__in={key for _, key in keyed})
+    found = {}
+    for run in rows.select_related("input_message"):
+        if start := keyed.get((run.thread_id, run.key or "")):
+            if run.input_message and start.content is not None:
+                require_same(run.input_message, role=ThreadMessage.Role.USER, content=start.content)
+            found[start] = run
+    return found
+
+
+def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Run]:
+    """Stores the runs with their messages; inside ``changes`` of their threads."""
+    busy = set(Run.objects.filter(thread__in=threads, status__in=UNFINISHED).values_list("thread", flat=True))
+    runs, messages = [], []
+    for start in starts:
+        thread = threads[start.thread_id]
+        run = Run(
+            thread=thread,
+            agent_id=thread.agent_id,
+            owner_id=thread.owner_id,
+            actor=start.author,
+            trigger=start.trigger,
+            position=_position(start, thread, is_busy=thread.pk in busy),
+            key=start.key,
+            branches=start.after is not None,
+            queued_at=timezone.now(),
+            version=thread.version,
         )
-        run.save(update_fields=["input_message"])
-    return run
+        if start.content is not None:
+            messages.append((run, _message(thread, start, queued=thread.pk in busy)))
+        runs.append(run)
+        busy.add(thread.pk)
+    Run.objects.bulk_create(runs)
+    _store(messages)
+    return runs
 
 
-def _position(trigger: Run.Trigger, is_busy: bool, content: str | None) -> int:
-    if not is_busy and content is not None:
+def _message(thread: Thread, start: Start, *, queued: bool) -> ThreadMessage:
+    assert start.content is not None
+    name_after(thread, start.content)
+    return new_message(
+        thread,
+        queued=queued,
+        after=start.after,
+        role=ThreadMessage.Role.USER,
+        content=start.content,
+        source=SOURCE_OF[start.trigger],
+        author=start.author,
+        client_message_id=start.key,
+    )
+
+
+def _store(messages: Sequence[tuple[Run, ThreadMessage]]) -> None:
+    """Stores the messages of new runs; each knows the other by its id."""
+    for run, message in messages:
+        message.run_id = run.pk
+    ThreadMessage.objects.bulk_create([message for _, message in messages])
+    for run, message in messages:
+        run.input_message = message
+        if message.seq is not None:
+            run.thread.leaf = message
+    save_each([run for run, _ in messages], ["input_message"])
+
+
+def _position(start: Start, thread: Thread, *, is_busy: bool) -> int:
+    if not is_busy and start.content is not None:
         return Run.Position.HEAD
-    return Run.Position.PERSON if trigger in PEOPLE else Run.Position.BACKGROUND
+    if is_busy and start.trigger in MESSAGES:
+        return queue.make_way(thread)
+    return Run.Position.PERSON if start.trigger in PEOPLE else Run.Position.BACKGROUND
 
 
 def run_agent(
     agent: Agent, *, actor: User, thread: Thread, text: str, trigger: Run.Trigger, key: str | None = None
 ) -> Run:
     """Runs an agent by itself: with ``text``, else its task instructions. Raises ZergError when both are empty."""
+    return start_run(thread, text=prompt_for(agent, text), author=actor, trigger=trigger, key=key)
+
+
+def prompt_for(agent: Agent, text: str) -> str:
+    """What an agent that runs by itself is told: ``text``, else its task. Raises ZergError when both are empty."""
     prompt = text.strip() or agent.task_instructions.strip()
     if not prompt:
         raise ZergError(
             "nothing_to_do",
             f"{agent.name} has no task instructions, so there is nothing to run. Write some, or send a message.",
         )
-    return start_run(thread, text=prompt, author=actor, trigger=trigger, key=key)
+    return prompt
 
 
 def cancel(run: Run) -> Run:
@@ -110,45 +190,97 @@ def cancel(run: Run) -> Run:
         if current.is_finished:
             raise ZergError("already_finished", f"Run {run.pk} has already ended: {current.get_status_display()}.")
         if current.status == RunStatus.QUEUED:
-            states.finish_unheld(current, thread, status=RunStatus.CANCELLED, reason=Run.Reason.STOPPED_BY_USER)
-            _withdraw(thread, current)
-            transaction.on_commit(lambda: wake_next(thread.pk))
-        elif current.cancel_requested_at is None:
-            Run.objects.filter(pk=run.pk).update(cancel_requested_at=Now(), note="Stopping", version=thread.version)
+            queue.withdraw(thread, current)
+            if not Run.objects.filter(thread=thread, status__in=ACTIVE).exists():
+                answer_open_calls(current, thread, stopped=True, code="", message="")
+            transaction.on_commit(lambda: queue.wake_next(thread.pk))
+        else:
+            queue.stop_all(thread, Q(pk=run.pk))
     return Run.objects.get(pk=run.pk)
 
 
-def _withdraw(thread: Thread, run: Run) -> None:
-    """A message that never joined the transcript is withdrawn with its run."""
-    if run.input_message_id is None:
-        return
-    ThreadMessage.objects.filter(pk=run.input_message_id, status=ThreadMessage.Status.QUEUED).update(
-        status=ThreadMessage.Status.STOPPED, version=thread.version
-    )
+def try_now(run: Run) -> None:
+    """A call that waits to be made again is made within a second. Nothing happens to a run that waits for none."""
+    with change(run.thread_id) as thread:
+        waiting = Run.objects.filter(pk=run.pk, status=RunStatus.RUNNING, cancel_requested_at=None)
+        waiting.exclude(again_at=None).update(again_at=None, note="Trying again", version=thread.version)
 
 
-def wake_next(thread_id: int) -> None:
-    """Hints at the thread's next queued run, if one waits."""
-    following = Run.objects.filter(thread=thread_id, status=RunStatus.QUEUED).order_by("position", "id").first()
-    if following:
-        wake_worker(following.pk)
+def retry(run: Run, *, actor: User, model: str = "", with_tools: bool = True, summary: bool = False) -> Run:
+    """Answers the same message again; the new answer becomes a sibling of the old one, and both stay.
+
+    ``model`` answers instead of the agent's, this once. Raises ZergError where no connected provider can have it.
+    With ``summary``, what came before is folded into one first, and from now on the thread remembers so.
+    Where a call may have happened, the new run makes that call again and goes on from there: what was finished before
+    stays finished. Raises ZergError(``conflict``, 409) while the thread is being worked on.
+    """
+    if model:
+        choose(run.agent, model)
+    with change(run.thread_id) as thread:
+        _require_rest(run, thread)
+        message = run.input_message
+        if doubtful := in_doubt(run):
+            thread.leaf = doubtful.parent
+        elif message and message.seq is not None:
+            thread.leaf = message
+        window = _remember_by_summary(thread) if summary else None
+        return _go_on(run, thread, actor, asked_model=model, with_tools=with_tools, asked_window=window)
 
 
-def retry(run: Run, *, actor: User) -> Run:
-    """Answers the same message again; the new answer becomes a sibling of the old one, and both stay."""
+def _remember_by_summary(thread: Thread) -> int | None:
+    """Gives the tokens that the next request is to be made for, so that it is folded whatever the model is said to
+    read: half of what the last one had. None where no model is at hand, which its run will say."""
+    Thread.objects.filter(pk=thread.pk).update(memory_strategy=MemoryStrategy.SUMMARY)
+    thread.memory_strategy = MemoryStrategy.SUMMARY
+    context = context_of(thread, thread.leaf_id)
+    return max(context.size.used // 2, 1) if context else None
+
+
+def mark_done(run: Run, *, actor: User) -> Run:
+    """A person says that the call which may have happened did: it is complete, and a new run goes on from there.
+
+    Raises ZergError(``conflict``, 409) for a run without such a call, or with one that was settled already.
+    """
+    with change(run.thread_id) as thread:
+        _require_rest(run, thread)
+        doubtful = in_doubt(run)
+        if doubtful is None:
+            raise ZergError("conflict", f"Run {run.pk} has no call that waits for a person to say whether it was done.")
+        thread.leaf = doubtful.parent
+        again = _go_on(run, thread, actor)
+        source = ThreadMessage.Source.USER
+        add_result(thread, again, doubtful.tool_call_id, doubtful.name, CONFIRMED, author=actor, source=source)
+        return again
+
+
+def _require_rest(run: Run, thread: Thread) -> None:
     if not run.is_finished:
         raise ZergError("conflict", f"Run {run.pk} has not ended yet. Stop it first.")
-    with change(run.thread_id) as thread:
-        message = run.input_message
-        if Run.objects.filter(thread=thread, status__in=UNFINISHED).exists():
-            raise ZergError("conflict", "This thread is being worked on. Retry when that has ended, or stop it.")
-        if message and message.seq is not None:
-            thread.leaf = message
-        again = _new_run(thread, None, actor, Run.Trigger(run.trigger), None)
-        again.input_message = message
-        again.save(update_fields=["input_message"])
-        if message and message.seq is None:  # it was withdrawn from the queue before it was ever part of the thread
-            message.status = ThreadMessage.Status.QUEUED
-            message.save(update_fields=["status"])
-        transaction.on_commit(lambda: wake_worker(again.pk))
+    if Run.objects.filter(thread=thread, status__in=UNFINISHED).exists():
+        raise ZergError("conflict", "This thread is being worked on. Retry when that has ended, or stop it.")
+
+
+def _go_on(
+    run: Run,
+    thread: Thread,
+    actor: User,
+    *,
+    asked_model: str = "",
+    with_tools: bool = True,
+    asked_window: int | None = None,
+) -> Run:
+    """A new run for the message of an old one, from where the thread's leaf is; inside ``change``."""
+    (again,) = _new_runs([Start(thread.pk, None, actor, Run.Trigger(run.trigger))], {thread.pk: thread})
+    notices.settle(Notice.objects.filter(run=run))
+    # Before all that is sent from now on: it goes on where the transcript ends.
+    again.position = Run.Position.HEAD
+    again.input_message = message = run.input_message
+    again.branches, again.asked_model, again.with_tools = run.branches, asked_model, with_tools
+    again.asked_window = asked_window
+    again.save(update_fields=["position", "input_message", "branches", "asked_model", "with_tools", "asked_window"])
+    if message and message.seq is None:  # it was withdrawn from the queue before it was ever part of the thread
+        message.status = ThreadMessage.Status.QUEUED
+        message.version = thread.version
+        message.save(update_fields=["status", "version"])
+    transaction.on_commit(lambda: wake_worker(again.pk))
     return again

@@ -19,6 +19,7 @@ from django.db.models import Case, Exists, ExpressionWrapper, F, OuterRef, Q, Va
 from django.db.models.functions import Coalesce, Concat, Now, Right
 
 from agents.models import PULSE_LENGTH, Agent
+from runs import notices
 from runs.models import ACTIVE, Run, RunStatus
 from threads.models import Thread, ThreadMessage
 from threads.services import change, join_transcript
@@ -71,7 +72,7 @@ def claim_next(thread_id: int, *, owner: str) -> Run | None:
 def _join_input(thread: Thread, run: Run) -> None:
     message = run.input_message
     if message and message.status == ThreadMessage.Status.QUEUED:
-        join_transcript(thread, message)
+        join_transcript(thread, message, branches=run.branches)
 
 
 def fence(run: Run, **fields: Any) -> None:
@@ -84,14 +85,14 @@ def fence(run: Run, **fields: Any) -> None:
 def finish(run: Run, thread: Thread, *, status: RunStatus, reason: str, code: str = "", message: str = "") -> None:
     """Ends a run that this worker holds; inside ``change``. Raises LeaseLost when it holds it no longer."""
     fence(run, **_end(thread, status, reason, code, message))
-    _book(run.agent_id, run.pk, status, message)
+    _book(run, thread, status, code, message)
 
 
 def finish_unheld(run: Run, thread: Thread, *, status: RunStatus, reason: str, message: str = "") -> bool:
     """Ends a run in the queue, or one whose lease is over. False when it was not so any more."""
     ended = _unheld(run).update(lease_epoch=F("lease_epoch") + 1, **_end(thread, status, reason, reason, message))
     if ended:
-        _book(run.agent_id, run.pk, status, message)
+        _book(run, thread, status, reason, message)
     return bool(ended)
 
 
@@ -150,15 +151,21 @@ def _end(thread: Thread, status: RunStatus, reason: str, code: str, message: str
 OUTCOME_LETTER = {RunStatus.SUCCEEDED: "s", RunStatus.FAILED: "f", RunStatus.CANCELLED: "c"}
 
 
-def _book(agent_id: int, run_id: int, status: RunStatus, error: str) -> None:
-    """Writes the outcome on the agent's row, where lists read it."""
+def _book(run: Run, thread: Thread, status: RunStatus, code: str, error: str) -> None:
+    """Writes the outcome on the agent's row, where lists read it, and for its person, where there is one to tell."""
     # Locked by a statement of its own: of two runs that end at once, the one that waits here sees that the other ended.
-    Agent.objects.select_for_update(no_key=True).filter(pk=agent_id).values("pk").first()
-    others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run_id)
+    row = Agent.objects.select_for_update(no_key=True).filter(pk=run.agent_id)
+    before = row.annotate(has_notice=Exists(notices.open_in(thread))).values("trial", "has_notice").first()
+    others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run.pk)
     settled = Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE
-    Agent.objects.filter(pk=agent_id).update(
+    Agent.objects.filter(pk=run.agent_id).update(
         pulse=Right(Concat("pulse", Value(OUTCOME_LETTER[status])), PULSE_LENGTH),
         status=Case(When(Exists(others), then=Value(Agent.Status.PROCESSING)), default=Value(settled)),
         last_run_at=Now(),
         last_error=error if status == RunStatus.FAILED else "",
     )
+    if before is None or before["trial"]:  # whoever tries an agent looks at what it does
+        return
+    if before["has_notice"] and status == RunStatus.SUCCEEDED:
+        notices.settle_in(thread)
+    notices.tell(run, thread, status, code, error)

@@ -6,44 +6,52 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_init, worker_shutting_down
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import SignInLink
-from runs import recovery, worker
-from runs.executor import execute as execute_in_loop
-from runs.hints import wake_worker
+from common import process
+from runs import heartbeat, worker
+from runs.deletion import delete_trials
+from runs.models import Notice
+
+NOTICE_DAYS = 90
 
 
 @shared_task
 def execute(run_id: int) -> None:
-    """A run waits. Executes its thread's queue; a second delivery finds nothing to claim."""
-    process = worker.start()
-    worker.wait_for(execute_in_loop(process, run_id))
+    """A run waits. Its thread's queue is executed in the worker's loop; a second delivery finds nothing to claim."""
+    worker.take_up(run_id)
 
 
 @shared_task
 def sweep() -> None:
-    """Finds runs whose worker is gone and queued runs whose hint was lost."""
-    recovery.recover_expired()
-    for run_id in recovery.runs_waiting():
-        wake_worker(run_id)
+    """Finds runs whose worker is gone and queued runs that nobody has taken up: by the clock, and when many are new."""
+    worker.wait_for(heartbeat.sweep(worker.start()))
 
 
 @shared_task
 def prune() -> None:
-    """Removes what nobody can use any more: sessions and sign-in links that are over."""
+    """Removes what nobody can use any more: sessions, sign-in links and trials that are over, notices of long ago."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
     SignInLink.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()
+    delete_trials(timezone.now() - timedelta(days=1))
+    Notice.objects.filter(done_at__lt=timezone.now() - timedelta(days=NOTICE_DAYS)).delete()
 
 
 @worker_init.connect
 def _begin(**_: Any) -> None:
     """Not when Celery is ready: that needs the broker, and the heartbeat finds work without it."""
+    process.settle()
     worker.start()
 
 
 @worker_shutting_down.connect
 def _end(**_: Any) -> None:
     worker.stop_soon()
+
+
+@worker_shutdown.connect
+def _leave(**_: Any) -> None:
+    worker.wait_until_drained()

@@ -1,4 +1,4 @@
-"""What people do to runs from the pages: send, stop, retry, take back, run now."""
+"""What people do to runs from the pages: send, stop, retry, run now, and what they do to messages that wait."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from django.views.decorators.http import require_POST
 from accounts.people import PersonRequest, signed_in
 from agents.models import Agent
 from common.errors import ZergError
-from runs import services
-from runs.forms import SendForm
+from common.redirects import see_other
+from runs import branches, queue, services
+from runs.forms import read_message
 from runs.models import Run
+from threads.drafts import Written, clear_draft, moment_of
 from threads.models import Thread, ThreadMessage
 from threads.services import create_thread
+from threads.versions import followed_by
+from threads.views import page_of
 
 
 @signed_in
@@ -22,25 +26,37 @@ from threads.services import create_thread
 def send(request: PersonRequest, thread_id: int) -> HttpResponse:
     """A person's message: stored, and answered when the thread is free. The same client id again changes nothing."""
     thread = Thread.objects.get_for(request.user, thread_id)
-    form = SendForm(request.POST)
-    if not form.is_valid():
-        raise ZergError("bad_message", "client_message_id has at most 128 characters.")
-    text, key = form.cleaned_data["content"], form.cleaned_data["client_message_id"] or None
+    text = request.POST.get("content", "")
     try:
-        run = services.start_run(thread, text=text, author=request.user, trigger=Run.Trigger.CHAT, key=key)
+        fields = read_message(request.POST)
+        run = services.start_run(
+            thread,
+            text=text,
+            author=request.user,
+            trigger=Run.Trigger.CHAT,
+            key=fields["client_message_id"],
+            after=_after(thread, **fields),
+        )
     except ZergError as error:
-        return _refuse(request, error, thread)
+        return _refuse(request, error, thread, text)
+    clear_draft(thread, by=request.user, at=moment_of(fields["typed_at"]))
     if request.headers.get("HX-Request") == "true":
         return JsonResponse({"run_id": run.pk, "message_id": run.input_message_id}, status=201)
     return _back_to(run, anchor=f"#m-{run.input_message_id}")
 
 
-def _refuse(request: PersonRequest, error: ZergError, thread: Thread) -> HttpResponse:
-    """The text stays in the box: with script there was no new page, without it the sentence stands on the old one."""
+def _after(thread: Thread, *, leaf: int | None, start: int | None, **_: object) -> int | None:
+    """Where a message goes that was sent from a page that reads another branch. Raises ZergError(``conflict``, 409)."""
+    if start:
+        branches.require_end(thread, start)
+    return followed_by(thread, leaf=leaf, start=start)
+
+
+def _refuse(request: PersonRequest, error: ZergError, thread: Thread, text: str) -> HttpResponse:
+    """The text stays in the box: with script there was no new page, without it the new page has it, and the reason."""
     if request.headers.get("HX-Request") == "true":
         return JsonResponse(error.as_json(), status=error.status)
-    messages.error(request, error.message)
-    return HttpResponseRedirect(reverse("threads:detail", args=[thread.pk]), status=303)
+    return page_of(request, thread, Written(text, why=error.message), status=error.status)
 
 
 @signed_in
@@ -53,28 +69,48 @@ def stop(request: PersonRequest, run_id: int) -> HttpResponse:
     except ZergError as error:
         if error.code != "already_finished":
             raise
-    return _done(request, run)
+    return done(request, run)
 
 
 @signed_in
 @require_POST
-def retry(request: PersonRequest, run_id: int) -> HttpResponse:
-    """Asks again; both answers stay."""
+def try_now(request: PersonRequest, run_id: int) -> HttpResponse:
+    """What the provider asked to wait for is not waited for."""
     run = Run.objects.get_for(request.user, run_id)
-    services.retry(run, actor=request.user)
-    return _done(request, run)
+    services.try_now(run)
+    return done(request, run)
+
+
+@signed_in
+@require_POST
+def mark_done(request: PersonRequest, run_id: int) -> HttpResponse:
+    """The call that may have happened did: the agent goes on from there."""
+    run = Run.objects.get_for(request.user, run_id)
+    services.mark_done(run, actor=request.user)
+    return done(request, run)
 
 
 @signed_in
 @require_POST
 def remove_queued(request: PersonRequest, message_id: int) -> HttpResponse:
     """Takes a message back that waits in the queue."""
+    return done(request, queue.remove(ThreadMessage.objects.get_for(request.user, message_id)))
+
+
+@signed_in
+@require_POST
+def edit_queued(request: PersonRequest, message_id: int) -> HttpResponse:
+    """Changes a message that waits. Several may be open on a page: each has a field of its own."""
     message = ThreadMessage.objects.get_for(request.user, message_id)
-    run = Run.objects.for_user(request.user).filter(input_message=message, status="queued").first()
-    if run is None:
-        raise ZergError("conflict", "This message is no longer waiting: its turn has come.")
-    services.cancel(run)
-    return _done(request, run)
+    queue.edit(message, text=request.POST.get(f"content-{message_id}", ""))
+    return _back_to_thread(request, message.thread_id)
+
+
+@signed_in
+@require_POST
+def send_now(request: PersonRequest, message_id: int) -> HttpResponse:
+    """What the agent does is stopped, and this message has its turn."""
+    return done(request, queue.send_now(ThreadMessage.objects.get_for(request.user, message_id)))
 
 
 @signed_in
@@ -94,8 +130,20 @@ def run_agent_now(request: PersonRequest, agent_id: int) -> HttpResponse:
     return _back_to(run)
 
 
-def _done(request: PersonRequest, run: Run) -> HttpResponse:
-    return HttpResponse(status=204) if request.headers.get("HX-Request") == "true" else _back_to(run)
+def done(request: PersonRequest, run: Run) -> HttpResponse:
+    """Back to where it was asked for: the run's own page, the list, or else the thread."""
+    back = request.POST.get("back", "")
+    if back == "run":
+        return see_other("runs:detail", run.pk)
+    if back == "list":
+        return see_other("runs:list")
+    return _back_to_thread(request, run.thread_id)
+
+
+def _back_to_thread(request: PersonRequest, thread_id: int) -> HttpResponse:
+    if request.headers.get("HX-Request") == "true":  # the page's socket brings what changed
+        return HttpResponse(status=204)
+    return HttpResponseRedirect(reverse("threads:detail", args=[thread_id]), status=303)
 
 
 def _back_to(run: Run, anchor: str = "") -> HttpResponse:

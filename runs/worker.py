@@ -1,36 +1,38 @@
 """A worker process's one event loop, in a background thread: its runs, its model clients, its heartbeat.
 
-Celery's threads hand coroutines to this loop and wait. So one process carries a hundred streams, cancels tools at once,
+Celery's threads hand runs to this loop and go on. So one process carries hundreds of streams, cancels tools at once,
 and makes nothing anew for each run.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
 import threading
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from collections.abc import Coroutine
+from concurrent.futures import Future
 from typing import Any, Literal, TypeVar
 from uuid import uuid4
 
 from django.conf import settings
-from django.db import close_old_connections
 
 from agents.clients import ModelClients
-from common.bus import ROWS_CHANGED, Publisher, thread_topic
+from common.bus import ROWS_CHANGED, Publisher
+from common.database import DatabaseThreads
 from engine import ChatModel
 from runs import heartbeat
 from runs.executor import execute
+from runs.live_text import LiveTexts
 from runs.models import Run
 from runs.plan import Plan, with_model
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 Why = Literal["stop", "drain", "lease lost"]
+HAND_OVER_SECONDS = 10.0
 
 
 class Worker:
@@ -44,26 +46,19 @@ class Worker:
         self.publisher = Publisher()
         self.draining = False
         self.clients = ModelClients()
-        self._pool = ThreadPoolExecutor(self.DATABASE_THREADS, thread_name_prefix="recorder")
+        self.database = DatabaseThreads(self.DATABASE_THREADS, "recorder", patience=settings.LEASE_SECONDS)
         # Leases are renewed beside them: a crowd of runs that write must not make each other look dead.
-        self._heart = ThreadPoolExecutor(1, thread_name_prefix="heartbeat")
+        self.heartbeat = DatabaseThreads(1, "heartbeat")
+        self.texts = LiveTexts(self.publisher, self.database)
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._reasons: dict[int, Why] = {}
-        self._background = {asyncio.create_task(heartbeat.beat(self))}
-
-    async def database(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        """Runs a sync function that uses the ORM in one of the recorder's threads."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._pool, partial(_with_fresh_connection, function, *args, **kwargs))
-
-    async def heartbeat(self, function: Callable[..., T], *args: Any) -> T:
-        """The same for the heartbeat, in its own thread."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._heart, partial(_with_fresh_connection, function, *args))
+        self._spawned: dict[int, asyncio.Task[None]] = {}
+        self._pauses: dict[int, asyncio.Event] = {}
+        self._beat = asyncio.create_task(heartbeat.beat(self))
 
     def ring(self, thread_id: int) -> None:
         """The thread's doorbell, in order with its frames."""
-        self.publisher.send(thread_topic(thread_id), ROWS_CHANGED)
+        self.publisher.send(thread_id, ROWS_CHANGED)
 
     def model_for(self, plan: Plan) -> ChatModel:
         """The run's model, on the process's client for its provider."""
@@ -108,31 +103,47 @@ class Worker:
     def why_cancelled(self, run_id: int) -> Why:
         return self._reasons.get(run_id, "drain")
 
+    async def pause(self, run_id: int, seconds: float) -> None:
+        """Waits before a call of the run is made again, until the time is over or its event is set."""
+        hurried = self._pauses[run_id] = asyncio.Event()
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await hurried.wait()
+        finally:
+            del self._pauses[run_id]
+
+    def pauses(self) -> dict[int, asyncio.Event]:
+        """The runs that wait just now; setting the event of one ends its wait."""
+        return dict(self._pauses)
+
     def spawn(self, run_id: int) -> None:
-        """Executes a run that no hint brought here."""
-        task = asyncio.create_task(execute(self, run_id))
-        self._background.add(task)
-        task.add_done_callback(self._background.discard)
+        """Executes a run's thread; once, however often it is asked to. What there is no room for waits in the queue:
+        thousands of schedules may be due in one minute."""
+        if run_id not in self._spawned and self.room:
+            task = self._spawned[run_id] = asyncio.create_task(execute(self, run_id))
+            task.add_done_callback(lambda _: self._spawned.pop(run_id))
+
+    @property
+    def room(self) -> int:
+        """How many more runs may be spawned here."""
+        return 0 if self.draining else max(0, settings.WORKER_RUNS - len(self._spawned))
 
     async def drain(self, grace: float) -> None:
         """Takes nothing new; gives what is under way ``grace`` seconds to end, then hands it over."""
         self.draining = True
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()), timeout=grace)
+        if self._spawned:
+            await asyncio.wait(list(self._spawned.values()), timeout=grace)
         for run_id in self.held():
             self.cancel(run_id, "drain")
-        if self._tasks:
-            await asyncio.wait(list(self._tasks.values()), timeout=10)
-
-
-def _with_fresh_connection(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    close_old_connections()
-    return function(*args, **kwargs)
+        if self._spawned:
+            await asyncio.wait(list(self._spawned.values()), timeout=HAND_OVER_SECONDS)
 
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _worker: Worker | None = None
+_draining: Future[None] | None = None
 
 
 def start() -> Worker:
@@ -160,7 +171,22 @@ def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run_coroutine_threadsafe(coroutine, _loop).result()
 
 
+def take_up(run_id: int) -> None:
+    """Has a run executed in the worker's loop, from any other thread. Does not wait."""
+    process = start()
+    assert _loop is not None
+    _loop.call_soon_threadsafe(process.spawn, run_id)
+
+
 def stop_soon() -> None:
     """The process was told to end: drains, within the grace that the settings give. Does not wait."""
-    if _worker is not None and _loop is not None:
-        asyncio.run_coroutine_threadsafe(_worker.drain(settings.DRAIN_SECONDS), _loop)
+    global _draining
+    if _worker is not None and _loop is not None and _draining is None:
+        _draining = asyncio.run_coroutine_threadsafe(_worker.drain(settings.DRAIN_SECONDS), _loop)
+
+
+def wait_until_drained() -> None:
+    """Returns when all runs have ended or are handed over."""
+    if _draining is not None:
+        with contextlib.suppress(TimeoutError):
+            _draining.result(settings.DRAIN_SECONDS + 2 * HAND_OVER_SECONDS)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import Count, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from common.admin import DeletesByCount, HistoryAdmin, HistoryInline, excerpt, rows_link, state
+from common.admin import DeletesByCount, HistoryAdmin, HistoryInline, excerpt, how_many, rows_link, state
 from threads.models import Thread, ThreadMessage
 from threads.services import delete_thread, update_thread
 
@@ -48,19 +48,18 @@ class ThreadAdmin(DeletesByCount[Thread]):
     list_display = ["called", "agent", "owner", "thread_type", "active", "message_count", "run_count", "updated_at"]
     list_filter = ["thread_type", "active", "updated_at"]
     list_select_related = ["agent", "owner"]
-    list_per_page = 50
-    show_full_result_count = False
+    list_per_page = 25
     search_fields = ["title", "agent__name", "owner__email"]
     ordering = ["-id"]
     inlines = [MessageInline]
-    fields = ["title", "memory_strategy", "active", "agent", "owner", "thread_type", "agent_state", "last_seq",
-              "version", "created_at", "updated_at"]  # fmt: skip
+    fields = ["title", "memory_strategy", "busy_policy", "active", "agent", "owner", "thread_type", "agent_state",
+              "last_seq", "version", "created_at", "updated_at"]  # fmt: skip
     readonly_fields = ["agent", "owner", "thread_type", "agent_state", "last_seq", "version", "created_at",
                        "updated_at"]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Thread]:
-        runs = Thread.objects.filter(pk=OuterRef("pk")).annotate(number=Count("runs")).values("number")
-        return super().get_queryset(request).annotate(runs_count=Subquery(runs))
+        runs: Any = Thread._meta.get_field("runs").related_model
+        return super().get_queryset(request).annotate(runs_count=how_many(runs, "thread"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

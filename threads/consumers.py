@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from dataclasses import replace
 from typing import Any
 
 from channels.db import database_sync_to_async
 
 from threads.hub import Changes, LiveMessage
-from threads.page_feed import Place, Update, frames_in_zone, tail_frame
+from threads.page_feed import NOWHERE, Place, Update, frames_in_zone, tail_frame
 from threads.sockets import ThreadSocket
 
 
 class PageSocket(ThreadSocket):
     """Sends the page what it lacks.
 
-    The page says first what it has: ``{"op": "sub", "v": version, "leaf": row, "have": {message: blocks}}``.
+    The page says first what it has:
+    ``{"op": "sub", "e": epoch, "v": version, "leaf": row, "have": {message: blocks}}``.
     """
 
     async def begin(self) -> None:
@@ -49,13 +51,17 @@ class PageSocket(ThreadSocket):
         have = frame.get("have")
         blocks = {_whole(message): _whole(count) for message, count in have.items()} if isinstance(have, dict) else {}
         version = _whole(frame.get("v"))
-        self._place = Place(version, _whole(frame.get("leaf")) or None, blocks)
+        via = None if frame.get("via") is None else _whole(frame["via"])
+        self._place = Place(version, _whole(frame.get("leaf")) or None, blocks, via)
         changes = await self.catch_up(version)
         if changes is None:
             return
+        if changes.knows_not(version, str(frame.get("e") or "")):
+            self._place = NOWHERE
+            self.put_json(t="epoch", e=changes.thread.epoch)
         self._changes.append(changes)
         self.caught_up()
-        self._tasks.append(asyncio.create_task(self._follow()))
+        self.go_on(self._follow())
         self._news.set()
 
     async def _follow(self) -> None:
@@ -75,7 +81,7 @@ class PageSocket(ThreadSocket):
         assert self._place is not None, "a page subscribes before it is told anything"
         place = self._place
         zone = self.user.timezone
-        key = ("page", zone, place.version, place.leaf_id, tuple(sorted(place.blocks.items())))
+        key = ("page", zone, place.version, place.leaf_id, place.via, tuple(sorted(place.blocks.items())))
         # Pages at the same place share one rendering: the first one starts it, all of them await it.
         rendering: asyncio.Task[Update] | None = changes.memo.get(key)
         if rendering is None:
@@ -84,10 +90,12 @@ class PageSocket(ThreadSocket):
         update = await asyncio.shield(rendering)
         for frame in update.frames:
             self.put(frame)
-        self._place = Place(update.place.version, update.place.leaf_id, dict(update.place.blocks))
+        self._place = replace(update.place, blocks=dict(update.place.blocks))
 
     def _show_text(self) -> None:
-        """Brings every message being written that the page shows to where its text is."""
+        """Brings every message being written that the page shows to where its text is, if the page keeps up."""
+        if self.skips_text():
+            return
         assert self._place is not None, "a page subscribes before it is told anything"
         assert self._room is not None, "and it watches a room by then"
         for message_id, had in self._place.blocks.items():

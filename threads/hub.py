@@ -7,22 +7,25 @@ plain calls in the event loop; it must not block and keeps its own, bounded outb
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import logging
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Protocol
 
-from channels.db import database_sync_to_async
+import msgspec
 from django.db import Error as DatabaseProblem
 from django.db.models import F, Q
 
-from common.bus import ROWS_CHANGED, Subscriber, thread_topic
+from common.bus import ROWS_CHANGED, Subscriber
+from common.database import in_database
 from threads.models import Thread, ThreadMessage
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
+RECONCILE_SECONDS = 5.0
+GATHER_SECONDS = 0.08
 
 
 @dataclass
@@ -58,6 +61,21 @@ class Changes:
     runs: list[Any]
     memo: dict[Any, Any] = field(default_factory=dict)
 
+    def knows_not(self, version: int, epoch: str) -> bool:
+        """Whether a client at ``version`` of ``epoch`` has what this thread's history does not: it must begin anew."""
+        return epoch != self.thread.epoch or version > self.version
+
+
+class Frame(msgspec.Struct):
+    """From the bus: of the message ``m``, the text ``x`` that begins at the code point ``o``."""
+
+    m: int
+    o: int
+    x: str
+
+
+_frames = msgspec.json.Decoder(Frame)
+
 
 class Watcher(Protocol):
     """Somebody's open socket or stream on a thread."""
@@ -68,6 +86,9 @@ class Watcher(Protocol):
 
     def thread_gone(self) -> None: ...
 
+    def history_changed(self) -> None:
+        """What it has may never have happened: it must come back and begin anew."""
+
 
 def read_changes(thread_id: int, after: int, limit: int | None = None) -> Changes | None:
     """The rows newer than version ``after``; only the newest ``limit`` messages, if given. None: the thread is gone.
@@ -77,6 +98,11 @@ def read_changes(thread_id: int, after: int, limit: int | None = None) -> Change
     thread = Thread.objects.select_related("agent").filter(pk=thread_id).first()
     if thread is None:
         return None
+    # Runs before messages: an answer and the end of its run are one commit, and nobody sees the end without the answer.
+    runs = thread.runs.filter(version__gt=after).prefetch_related("steps").order_by("id")
+    if after < 0:
+        runs = runs.filter(finished_at=None)
+    ran = list(runs)
     # Messages being written always come: who has just joined knows nothing of them yet.
     news = Q(version__gt=after) | Q(status=ThreadMessage.Status.STREAMING)
     rows = thread.messages.filter(news).select_related("author")
@@ -84,13 +110,12 @@ def read_changes(thread_id: int, after: int, limit: int | None = None) -> Change
         messages = list(rows.order_by(F("seq").asc(nulls_last=True), "id"))
     else:
         messages = list(rows.order_by(F("seq").desc(nulls_first=True), "-id")[:limit])[::-1]
-    runs = thread.runs.filter(version__gt=after).prefetch_related("steps").order_by("id")
-    if after < 0:
-        runs = runs.filter(finished_at=None)
-    return Changes(thread, thread.version, messages, list(runs))
+    return Changes(thread, thread.version, messages, ran)
 
 
-read_changes_async = database_sync_to_async(read_changes, thread_sensitive=False)
+async def read_changes_async(thread_id: int, after: int, limit: int | None = None) -> Changes | None:
+    """The same from the event loop."""
+    return await in_database(read_changes, thread_id, after, limit)
 
 
 class Room:
@@ -99,15 +124,19 @@ class Room:
     def __init__(self, thread_id: int) -> None:
         self.thread_id = thread_id
         self.version = -1
+        self.epoch = ""
         self.watchers: set[Watcher] = set()
         self.live: dict[int, LiveMessage] = {}
+        self._early: dict[int, Frame] = {}
         self._again = False
+        self._at_once = asyncio.Event()
+        self._read_at = 0.0
         self._reading: asyncio.Task[None] | None = None
 
     def begin(self, changes: Changes) -> None:
         """A watcher has read the rows. After the first, the room goes on from there, not from the beginning."""
         if self.version < 0:
-            self.version = changes.version
+            self.version, self.epoch = changes.version, changes.thread.epoch
             self._keep_live(changes)
             if self._again:
                 self.rows_may_have_changed()
@@ -118,15 +147,20 @@ class Room:
                     live.extend(0, message.content)
                     message.content = live.text
 
-    def rows_may_have_changed(self) -> None:
-        """Reads the rows, soon and once: a doorbell that rings while they are read makes them be read again."""
+    def rows_may_have_changed(self, *, at_once: bool = False) -> None:
+        """Reads the rows, soon and once: a doorbell that rings while they are read makes them be read again.
+
+        A run's beginning rings three times within milliseconds: one reading does for all, unless somebody waits.
+        """
         self._again = True
+        if at_once:
+            self._at_once.set()
         if self.version >= 0 and (self._reading is None or self._reading.done()):
             self._reading = asyncio.create_task(self._read())
 
     async def _read(self) -> None:
         while self._again and self.watchers:
-            self._again = False
+            await self._gather()
             try:
                 changes = await read_changes_async(self.thread_id, self.version)
             except DatabaseProblem:
@@ -139,21 +173,43 @@ class Room:
                     watcher.thread_gone()
                 return
             self.take(changes)
+        self._early.clear()  # a reading that began after they came has passed: they are of answers that are over
+
+    async def _gather(self) -> None:
+        """Lets some time pass since the last reading, unless somebody waits."""
+        now = asyncio.get_running_loop().time()
+        with contextlib.suppress(TimeoutError):
+            if now < self._read_at + GATHER_SECONDS:
+                await asyncio.wait_for(self._at_once.wait(), self._read_at + GATHER_SECONDS - now)
+        self._again = False
+        self._at_once.clear()
+        self._read_at = asyncio.get_running_loop().time()
 
     def take(self, changes: Changes) -> None:
         """Hands rows to the watchers; what is being written is known from here on."""
-        if changes.version < self.version:
+        if changes.thread.epoch != self.epoch or changes.version < self.version:
+            self._begin_anew(changes)
             return
         self.version = changes.version
         self._keep_live(changes)
         for watcher in list(self.watchers):
             watcher.rows_changed(changes)
 
+    def _begin_anew(self, changes: Changes) -> None:
+        """The database was put back to an earlier state: its versions count other changes from now on."""
+        self.version, self.epoch = changes.version, changes.thread.epoch
+        self.live.clear()
+        self._early.clear()
+        for watcher in list(self.watchers):
+            watcher.history_changed()
+
     def _keep_live(self, changes: Changes) -> None:
         for message in changes.messages:
             if message.status == ThreadMessage.Status.STREAMING:
                 live = self.live.setdefault(message.pk, LiveMessage(message.pk, message.run_id or 0))
                 live.extend(0, message.content)
+                if early := self._early.get(message.pk):
+                    live.extend(early.o, early.x)
                 message.content = live.text
             else:
                 self.live.pop(message.pk, None)
@@ -163,11 +219,12 @@ class Room:
         if payload == ROWS_CHANGED:
             self.rows_may_have_changed()
             return
-        frame = json.loads(payload)
-        live = self.live.get(frame["m"])
-        if live is None or not live.extend(frame["o"], frame["x"]):
-            # Its row, or the text before this tail, has not been read yet.
-            self.rows_may_have_changed()
+        frame = _frames.decode(payload)
+        live = self.live.get(frame.m)
+        if live is None or not live.extend(frame.o, frame.x):
+            # Its row, or the text before this tail, has not been read yet. An answer's first words come like that.
+            self._early[frame.m] = frame
+            self.rows_may_have_changed(at_once=True)
             return
         for watcher in list(self.watchers):
             watcher.text_grew(live)
@@ -178,31 +235,28 @@ class Hub:
 
     def __init__(self) -> None:
         self._rooms: dict[int, Room] = {}
-        self._by_topic: dict[str, Room] = {}
         self._bus = Subscriber(self._on_message, self._on_restored)
-        self._poller = asyncio.create_task(self._poll_while_down())
+        self._pollers = {asyncio.create_task(self._poll_while_down()), asyncio.create_task(self._reconcile())}
 
-    async def join(self, thread_id: int, watcher: Watcher) -> Room:
+    def join(self, thread_id: int, watcher: Watcher) -> Room:
         """From now on the watcher is told. It reads the rows after this, and drops what is older than they are."""
         room = self._rooms.get(thread_id)
         if room is None:
-            room = self._rooms[thread_id] = self._by_topic[thread_topic(thread_id)] = Room(thread_id)
+            room = self._rooms[thread_id] = Room(thread_id)
         room.watchers.add(watcher)
-        await self._bus.subscribe(thread_topic(thread_id))
         return room
 
-    async def leave(self, thread_id: int, watcher: Watcher) -> None:
+    def leave(self, thread_id: int, watcher: Watcher) -> None:
         """The watcher is told no more; the last one out turns off the light."""
         room = self._rooms.get(thread_id)
         if room is None:
             return
         room.watchers.discard(watcher)
         if not room.watchers:
-            del self._rooms[thread_id], self._by_topic[thread_topic(thread_id)]
-            await self._bus.unsubscribe(thread_topic(thread_id))
+            del self._rooms[thread_id]
 
-    def _on_message(self, topic: str, payload: bytes) -> None:
-        if room := self._by_topic.get(topic):
+    def _on_message(self, thread_id: int, payload: bytes) -> None:
+        if room := self._rooms.get(thread_id):
             room.take_frame(payload)
 
     def _on_restored(self) -> None:
@@ -214,6 +268,24 @@ class Hub:
             await asyncio.sleep(POLL_SECONDS)
             if not self._bus.connected:
                 self._on_restored()
+
+    async def _reconcile(self) -> None:
+        """Finds the rooms whose doorbell was lost on its way: one small query, however many they are."""
+        while True:
+            await asyncio.sleep(RECONCILE_SECONDS)
+            try:
+                places = await in_database(_places, list(self._rooms))
+            except DatabaseProblem:
+                log.warning("The threads' versions could not be read; trying again", exc_info=True)
+                continue
+            for thread_id, room in self._rooms.items():
+                if room.version >= 0 and places.get(thread_id) != (room.version, room.epoch):
+                    room.rows_may_have_changed()
+
+
+def _places(thread_ids: list[int]) -> dict[int, tuple[int, str]]:
+    rows = Thread.objects.filter(pk__in=thread_ids).values_list("pk", "version", "epoch")
+    return {pk: (version, epoch) for pk, version, epoch in rows}
 
 
 @cache

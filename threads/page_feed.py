@@ -3,28 +3,45 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
+from django.db.models import Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.zones import zone_of
 from common.markdown import StreamRenderer
+from threads.context import fill_of
+from threads.forms import SettingsForm
 from threads.hub import Changes, LiveMessage
 from threads.models import Thread, ThreadMessage
-from threads.pages import Item, active_run_of, items_of, queue_of, window
+from threads.pages import Item, items_of, work_of
+from threads.transcript import ids_after, is_above
+from threads.window import newest
 
 Status = ThreadMessage.Status
+STAYS = 0
 
 
 @dataclass(frozen=True)
 class Place:
-    """How far a page has got: its version, the last row of its branch, the blocks it has of unfinished messages."""
+    """How far a page has got: its version, the last row of its branch, the blocks it has of unfinished messages.
+
+    ``via`` is None for a page that reads what the thread goes on with, the id of a message for one that reads a branch
+    through it, and STAYS for one that shows the thread up to a message, to branch off there.
+    """
 
     version: int
     leaf_id: int | None
     blocks: dict[int, int]
+    via: int | None = None
+
+
+NOWHERE = Place(-1, -1, {})
+"""Where nothing leads on from: a page there gets everything anew."""
 
 
 @dataclass(frozen=True)
@@ -46,18 +63,39 @@ def frames_for(changes: Changes, place: Place) -> Update:
     thread = changes.thread
     fresh = [row for row in changes.messages if row.version > place.version]
     news = [run for run in changes.runs if run.version > place.version]
-    if not fresh and not news and thread.leaf_id == place.leaf_id:
-        return Update([], Place(max(changes.version, place.version), place.leaf_id, place.blocks))
-    if not _goes_on(thread, fresh, place.leaf_id):
-        return _reset(thread, changes.version)
-    return _step(thread, changes, place, fresh, news)
+    leaf_id = _leaf_for(thread, fresh, place)
+    if not fresh and not news and leaf_id == place.leaf_id:
+        return _thread_itself(thread, changes.version, place)
+    if not _goes_on(fresh, leaf_id, place.leaf_id):
+        return _reset(thread, changes.version, leaf_id, place.via)
+    return _step(thread, changes, replace(place, leaf_id=leaf_id), fresh, news)
 
 
-def _goes_on(thread: Thread, fresh: list[ThreadMessage], leaf_id: int | None) -> bool:
-    """Whether the branch only grew since the page's ``leaf_id``; otherwise it is another branch."""
+def _leaf_for(thread: Thread, fresh: list[ThreadMessage], place: Place) -> int | None:
+    """The end of the page's branch. Only the branch that the thread goes on with ever grows."""
+    if place.via is None or place.leaf_id == thread.leaf_id:
+        return thread.leaf_id
+    if place.via == STAYS or not place.leaf_id:
+        return place.leaf_id
+    if _goes_on(fresh, thread.leaf_id, place.leaf_id):
+        return thread.leaf_id
+    via = ThreadMessage.objects.filter(thread=thread, pk=place.via).first()
+    return thread.leaf_id if via and is_above(thread, via, thread.leaf_id) else place.leaf_id
+
+
+def _thread_itself(thread: Thread, version: int, place: Place) -> Update:
+    """Nothing was said; what may have changed is the thread: its title, its settings."""
+    if version <= place.version:
+        return Update([], place)
+    place = replace(place, version=version)
+    return Update([*surroundings(thread, place), _at(place)], place)
+
+
+def _goes_on(fresh: list[ThreadMessage], leaf_id: int | None, had: int | None) -> bool:
+    """Whether the branch that ends in ``leaf_id`` only grew since it ended in ``had``; otherwise it is another one."""
     by_id = {row.pk: row for row in fresh}
-    at = thread.leaf_id
-    while at != leaf_id:
+    at = leaf_id
+    while at != had:
         if at is None or at not in by_id:
             return False
         at = by_id[at].parent_id
@@ -73,67 +111,109 @@ def _step(
 ) -> Update:
     blocks = dict(place.blocks)
     frames: list[str] = []
-    for item in items_of(thread, _rows_to_show(thread, fresh, news), with_text=False):
+    for item in items_of(thread, _rows_to_show(thread, place, fresh, news), with_text=False):
         row = item.message
         if row.status == Status.STREAMING and row.pk in blocks:
-            frames.append(_put_status(thread, item))
+            frames += _put_progress(thread, item)
             continue
         # The page merges: blocks that it has already are equal, and stay the nodes that they are.
         frames.append(_put(f"m-{row.pk}", "log", "threads/_message.html", item.context(thread), row))
         blocks.pop(row.pk, None)
         if row.status == Status.STREAMING:
             blocks[row.pk] = 0
-    frames += surroundings(thread)
+    frames += surroundings(thread, place)
     said = [json.dumps({"t": "say", "text": words}) for run in news if (words := _spoken(thread, run))]
-    place = Place(max(changes.version, place.version), thread.leaf_id, blocks)
+    place = replace(place, version=max(changes.version, place.version), blocks=blocks)
     return Update([*frames, _at(place), *said], place)
 
 
-def _rows_to_show(thread: Thread, fresh: list[ThreadMessage], news: list[Any]) -> list[ThreadMessage]:
-    """The rows whose articles changed, and the tool results that belong to them.
+def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news: list[Any]) -> list[ThreadMessage]:
+    """The rows of the page's branch whose articles changed, and the tool results that belong to them.
 
     A run's news show on its last answer (what it waits for, how long it took, Retry) and on the one before, which is
-    the last no more.
+    the last no more; when it has ended, on its first, which compares costs. A new version of a message
+    shows on the others.
     """
     rows = {row.pk: row for row in fresh if row.seq is not None}
     answers = ThreadMessage.objects.filter(thread=thread, role=ThreadMessage.Role.ASSISTANT)
     for run in news:
-        rows.update((row.pk, row) for row in answers.filter(run_id=run.pk).order_by("-seq")[:2] if row.pk not in rows)
+        _add(rows, answers.filter(run_id=run.pk).order_by("-seq")[:2])
+        _add(rows, answers.filter(run_id=run.pk).order_by("seq")[:1] if run.finished_at else [])
+    _add(rows, _beside(thread, rows.values()))
     for result in [row for row in rows.values() if row.role == ThreadMessage.Role.TOOL]:
-        asking = answers.filter(run_id=result.run_id, seq__lt=result.seq).order_by("-seq").first()
-        if asking is not None:
-            rows.setdefault(asking.pk, asking)
-    calls = {call["id"] for row in rows.values() for call in row.tool_calls}
-    if calls:
-        results = ThreadMessage.objects.filter(thread=thread, tool_call_id__in=calls)
-        rows.update((row.pk, row) for row in results if row.pk not in rows)
-    return sorted(rows.values(), key=lambda row: row.seq or 0)
+        asking: ThreadMessage | None = result
+        while asking is not None and asking.role == ThreadMessage.Role.TOOL:
+            asking = rows.get(asking.parent_id or 0) or asking.parent
+        _add(rows, [asking] if asking else [])
+    if not rows:
+        return []
+    read = set(ids_after(thread.pk, place.leaf_id, min(row.seq or 0 for row in rows.values()) - 1))
+    if any(row.tool_calls for row in rows.values()):
+        _add(rows, ThreadMessage.objects.filter(role=ThreadMessage.Role.TOOL, pk__in=read))
+    return sorted((row for row in rows.values() if row.pk in read), key=lambda row: row.seq or 0)
 
 
-def _put_status(thread: Thread, item: Item) -> str:
-    pk = item.message.pk
-    return _put(f"m-{pk}-st", f"m-{pk}", "threads/_status.html", item.context(thread))
+def _add(rows: dict[int, ThreadMessage], more: Iterable[ThreadMessage]) -> None:
+    """Adds those that are not there yet: what was read already has the text that is heard of and not durable."""
+    for row in more:
+        rows.setdefault(row.pk, row)
 
 
-def surroundings(thread: Thread) -> list[str]:
-    """What stands around the log: the queue, Stop and Send, the state in the header."""
-    context = {"thread": thread, "queue": queue_of(thread), "active_run": active_run_of(thread)}
+def _beside(thread: Thread, rows: Iterable[ThreadMessage]) -> Iterable[ThreadMessage]:
+    """What follows the same messages as ``rows`` do."""
+    parents = {row.parent_id for row in rows}
+    same = Q(parent__in=[pk for pk in parents if pk])
+    if None in parents:
+        same |= Q(parent=None)
+    return ThreadMessage.objects.filter(same, thread=thread, seq__isnull=False)
+
+
+def _put_progress(thread: Thread, item: Item) -> list[str]:
+    """What stands above and below a text that is being written."""
+    pk, context = item.message.pk, item.context(thread)
     return [
-        _put("queue", "dock", "threads/_queue.html", context),
-        _put("t-state", "t-head", "threads/_state.html", context),
-        _put("t-title", "t-head", "threads/_title.html", context),
+        _put(f"m-{pk}-{part}", f"m-{pk}", template, context)
+        for part, template in (("st", "threads/_status.html"), ("f", "threads/_foot.html"))
     ]
 
 
-def _reset(thread: Thread, version: int) -> Update:
+def branch_kind(thread: Thread, leaf_id: int | None, via: int | None) -> str:
+    """What a page reads: "" is what the thread goes on with, "other" another branch, "new" one that is to begin."""
+    if via == STAYS:
+        return "new"
+    return "other" if via is not None and leaf_id != thread.leaf_id else ""
+
+
+def surroundings(thread: Thread, place: Place) -> list[str]:
+    """What stands around the log: the header, the queue, Stop and Send, how full the model's window is."""
+    work = work_of(thread)
+    context = {
+        "thread": thread,
+        "queue": work.queue,
+        "active_run": work.active_run,
+        "branch": branch_kind(thread, place.leaf_id, place.via),
+        "settings": SettingsForm(instance=thread),
+        "leaf_id": place.leaf_id,
+        "fill": fill_of(thread, place.leaf_id),
+    }
+    return [
+        _put("branch", "dock", "threads/_branch.html", context),
+        _put("queue", "dock", "threads/_queue.html", context),
+        _put("t-state", "t-head", "threads/_state.html", context),
+        _put("t-title", "t-head", "threads/_title.html", context),
+        _put("t-settings", "t-head", "threads/_settings.html", context),
+        _put("meter", "composer", "threads/_meter.html", context),
+        _put("send", "composer", "threads/_send.html", context),
+    ]
+
+
+def _reset(thread: Thread, version: int, leaf_id: int | None, via: int | None) -> Update:
     """Another branch is being read, or too much happened: the whole window anew."""
-    shown = window(thread)
-    html = render_to_string(
-        "threads/_log.html", {"thread": thread, "items": shown.items, "older_before": shown.older_before}
-    )
-    place = Place(version, thread.leaf_id, _blocks_in(shown.items))
+    shown = newest(thread, leaf_id)
+    html = render_to_string("threads/_log.html", {"thread": thread, "window": shown})
+    place = Place(version, leaf_id, _blocks_in(shown.items), via)
     frame = json.dumps({"t": "reset", "h": html}, ensure_ascii=False)
-    return Update([frame, *surroundings(thread), _at(place)], place)
+    return Update([frame, *surroundings(thread, place), _at(place)], place)
 
 
 def _at(place: Place) -> str:
@@ -187,5 +267,11 @@ def tail_frame(live: LiveMessage, had: int) -> tuple[str, int]:
     frame = live.memo.get(("page", had))
     if frame is None:
         data = {"t": "tail", "m": live.message_id, "from": had, "b": renderer.blocks[had:], "h": renderer.tail}
-        frame = live.memo["page", had] = json.dumps(data, ensure_ascii=False)
+        frame = live.memo["page", had] = msgspec.json.encode(data).decode()
     return frame, len(renderer.blocks)
+
+
+def texts_of(changes: Changes, place: Place) -> list[str]:
+    """The frames of all that is being written, as far as its rows have it, for a page without a socket."""
+    texts = [LiveMessage(row.pk, row.run_id or 0, row.content) for row in changes.messages if row.pk in place.blocks]
+    return [tail_frame(text, place.blocks[text.message_id])[0] for text in texts]

@@ -5,59 +5,64 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import islice
+from decimal import Decimal
+from textwrap import shorten
 from typing import Any
 
-from django.db.models import Max
+from django.db.models import OuterRef, Prefetch, Q, Subquery
 from django.utils.safestring import SafeString, mark_safe
 
 from common.markdown import StreamRenderer, join_blocks, render_plain
+from common.templatetags.zerg import money
+from threads.deeds import Deed, deeds_of
+from threads.dividers import Divider, dividers_of
 from threads.models import Thread, ThreadMessage
-from threads.transcript import walk_back
+from threads.tool_words import tool_words
 
-WINDOW = 50
-ROWS_AT_MOST = 600
+SHOWN_CHARS = 20_000
+"""Of what a tool was given, or gave back. The rest is one click away."""
+WHY_CHARS = 160
 
 Role, Kind, Status = ThreadMessage.Role, ThreadMessage.Kind, ThreadMessage.Status
-BY_ITSELF: dict[str, str] = {
-    ThreadMessage.Source.SCHEDULE: "scheduled run",
-    ThreadMessage.Source.WEBHOOK: "run by a webhook",
-}
 
 
 @dataclass
 class ToolRow:
-    """One call of a tool: ``state`` is working, done or failed; ``duration`` in seconds."""
+    """One call of a tool: ``state`` is working, done, failed or interrupted; ``duration`` in seconds."""
 
     name: str
     state: str
     input: str
     output: str
     duration: float | None = None
+    siblings: Siblings | None = None
+    step: Any = None
 
     @property
     def words(self) -> str:
-        return {"working": "Using", "done": "Used", "failed": "Failed"}[self.state]
+        return tool_words(self.name, self.input, self.state)
 
+    @property
+    def why(self) -> str:
+        """Of one that failed: what the tool said first."""
+        said = self.output.strip() if self.state in {"failed", "interrupted"} else ""
+        return shorten(said.splitlines()[0], WHY_CHARS, placeholder=" …") if said else ""
 
-@dataclass
-class Divider:
-    """The heading of a run that no human started."""
-
-    label: str
-    run_id: int
-    moment: datetime
+    @property
+    def is_cut(self) -> bool:
+        return max(len(self.input), len(self.output)) > SHOWN_CHARS
 
 
 @dataclass
 class Siblings:
-    """Other answers to the same question: this is number ``index`` of ``count``."""
+    """Other versions of a message: this is number ``index`` of ``count``."""
 
     index: int
     count: int
     previous_id: int | None
     next_id: int | None
+    costs: str = ""
+    """How the cost of this answer differs from the one beside it, in words, when both are known."""
 
 
 @dataclass
@@ -69,63 +74,48 @@ class Item:
     tools: list[ToolRow] = field(default_factory=list)
     siblings: Siblings | None = None
     divider: Divider | None = None
+    step: Any = None
+    """The call that made it: how often it was tried, when it ended."""
     is_last: bool = True
     """Of its run: the answer that can be asked for again."""
     blocks_html: SafeString = field(default_factory=lambda: SafeString(""))
     tail_html: SafeString = field(default_factory=lambda: SafeString(""))
+
+    @property
+    def deeds(self) -> list[Deed]:
+        return deeds_of(self.message, self.run)
 
     def context(self, thread: Thread) -> dict[str, Any]:
         """What the partials of an article need."""
         return {"item": self, "message": self.message, "run": self.run, "thread": thread}
 
 
-@dataclass
-class Window:
-    """A stretch of a branch, oldest first. ``older_before`` is the seq to ask for what is older, or None."""
-
-    items: list[Item]
-    older_before: int | None
-
-
-def window(thread: Thread, *, before: int | None = None, count: int = WINDOW) -> Window:
-    """The newest ``count`` articles of the branch being read, or those before the seq ``before``."""
-    rows: list[ThreadMessage] = []
-    articles = 0
-    walk = walk_back(thread.pk, thread.leaf_id)
-    newer_skipped = (row for row in walk if before is None or (row.seq or 0) < before)
-    for row in islice(newer_skipped, ROWS_AT_MOST):
-        rows.append(row)
-        articles += row.role != Role.TOOL
-        if articles >= count:
-            break
-    rows.reverse()
-    has_older = bool(rows) and rows[0].parent_id is not None
-    return Window(items_of(thread, rows), rows[0].seq if has_older else None)
-
-
-def items_of(thread: Thread, rows: Iterable[ThreadMessage], *, with_text: bool = True) -> list[Item]:
+def items_of(
+    thread: Thread,
+    rows: Iterable[ThreadMessage],
+    *,
+    with_text: bool = True,
+    previous: ThreadMessage | None = None,
+) -> list[Item]:
     """Articles for rows of one thread, in their order: a few queries, however many there are.
 
-    ``with_text`` False leaves out the text of messages being written: a live frame brings it.
+    ``with_text`` False leaves out the text of messages being written: a live frame brings it. ``previous`` is the row
+    before these, if it is at hand.
     """
     rows = list(rows)
-    results = {row.tool_call_id: row for row in rows if row.role == Role.TOOL}
+    results = _results(rows)
     shown = [row for row in rows if row.role != Role.TOOL]
-    runs = {run.pk: run for run in _runs(thread, {row.run_id for row in shown if row.run_id})}
-    siblings = _siblings(thread, shown)
-    last_answers = set(
-        ThreadMessage.objects.filter(thread=thread, run_id__in=runs, role=Role.ASSISTANT)
-        .values("run_id")
-        .annotate(last=Max("pk"))
-        .values_list("last", flat=True)
-    )
+    runs = {run.pk: run for run in _runs(thread, rows)}
+    steps = {step.message_id: step for run in runs.values() for step in run.steps.all()}
+    siblings = _siblings(thread, rows)
+    dividers = dividers_of(rows, runs.values(), previous)
+    last_answers = {run.last_answer for run in runs.values()}
     items = []
     for row in shown:
         run = runs.get(row.run_id or 0)
-        item = Item(row, run, siblings=siblings.get(row.pk))
-        item.tools = [_tool_row(call, results.get(call["id"]), run) for call in row.tool_calls]
-        if row.source in BY_ITSELF and row.run_id:
-            item.divider = Divider(BY_ITSELF[row.source], row.run_id, row.timestamp)
+        item = Item(row, run, siblings=siblings.get(row.pk), step=steps.get(row.pk))
+        item.tools = [_tool_row(call, results.get((row.pk, call["id"])), steps, siblings) for call in row.tool_calls]
+        item.divider = dividers.get(row.pk)
         item.is_last = row.pk in last_answers
         if with_text or row.status != Status.STREAMING:
             item.blocks_html, item.tail_html = _rendered(row)
@@ -149,60 +139,101 @@ def _rendered(row: ThreadMessage) -> tuple[SafeString, SafeString]:
     return mark_safe(row.html), SafeString("")  # noqa: S308 - made by the renderer when the message was settled
 
 
-def _runs(thread: Thread, ids: set[int]) -> Iterable[Any]:
+def _runs(thread: Thread, rows: list[ThreadMessage]) -> Iterable[Any]:
+    """The runs of these rows, each with those of its steps that made one of them: it may have thousands."""
+    ids = {row.run_id for row in rows if row.run_id}
     if not ids:
         return []
-    return thread.runs.filter(pk__in=ids).prefetch_related("steps")
+    # What a tool was given and gave back can be long, and is read from the messages.
+    steps: Any = thread.runs.model._meta.get_field("steps").related_model
+    answers = ThreadMessage.objects.filter(run_id=OuterRef("pk"), role=Role.ASSISTANT).order_by("-pk")
+    runs = thread.runs.filter(pk__in=ids).annotate(last_answer=Subquery(answers.values("pk")[:1]))
+    shown = steps.objects.filter(message__in=rows).defer("input", "output")
+    return runs.prefetch_related(Prefetch("steps", shown))
 
 
-def _tool_row(call: dict[str, str], result: ThreadMessage | None, run: Any) -> ToolRow:
-    step = next((step for step in run.steps.all() if step.call_id == call["id"]), None) if run else None
-    duration = (step.finished_at - step.started_at).total_seconds() if step and step.finished_at else None
+def _results(rows: list[ThreadMessage]) -> dict[tuple[int, str], ThreadMessage]:
+    """The results of calls by the message that asked for them and the call's id, which models use again and again."""
+    asking = {row.pk: row.pk for row in rows if row.tool_calls}
+    results = {}
+    for row in rows:  # a parent comes before its children
+        asked = asking.get(row.parent_id or 0)
+        if row.role == Role.TOOL and asked:
+            asking[row.pk] = asked
+            results[asked, row.tool_call_id] = row
+    return results
+
+
+def _tool_row(
+    call: dict[str, str],
+    result: ThreadMessage | None,
+    steps: dict[int | None, Any],
+    siblings: dict[int, Siblings],
+) -> ToolRow:
     if result is None:
-        return ToolRow(call["name"], "working", call["arguments"], "", duration)
-    state = "done" if result.status == Status.COMPLETE else "failed"
-    return ToolRow(call["name"], state, call["arguments"], result.content, duration)
+        return ToolRow(call["name"], "working", call["arguments"], "")
+    step = steps.get(result.pk)
+    duration = (step.finished_at - step.started_at).total_seconds() if step and step.finished_at else None
+    state = "done" if result.status == Status.COMPLETE else "interrupted" if result.error_code else "failed"
+    return ToolRow(call["name"], state, call["arguments"], result.content, duration, siblings.get(result.pk), step)
 
 
 def _siblings(thread: Thread, rows: list[ThreadMessage]) -> dict[int, Siblings]:
-    """For each row that has others of its role beside it, its place among them."""
-    parents = {row.parent_id for row in rows if row.role in {Role.ASSISTANT, Role.USER}}
-    beside: dict[tuple[int | None, str], list[int]] = defaultdict(list)
-    placed = ThreadMessage.objects.filter(thread=thread, seq__isnull=False, kind=Kind.MESSAGE)
-    for parent_id, role, pk in (
-        placed.filter(parent__in=[pk for pk in parents if pk]).order_by("pk").values_list("parent_id", "role", "pk")
-    ):
-        beside[parent_id, role].append(pk)
+    """For each row that has others of its kind beside it (of a tool's result: of the same call), its place there."""
+    parents = {row.parent_id for row in rows}
+    same = Q(parent__in=[pk for pk in parents if pk])
+    if None in parents:
+        same |= Q(parent=None)
+    placed = ThreadMessage.objects.filter(same, thread=thread, seq__isnull=False, kind=Kind.MESSAGE)
+    beside: dict[tuple[int | None, str, str], list[int]] = defaultdict(list)
+    run_of: dict[int, int | None] = {}
+    values = placed.order_by("pk").values_list("pk", "parent_id", "role", "tool_call_id", "run_id")
+    for pk, parent_id, role, call_id, run_id in values:
+        beside[parent_id, role, call_id].append(pk)
+        run_of[pk] = run_id
     places = {}
     for row in rows:
-        ids = beside.get((row.parent_id, row.role), [])
+        ids = beside.get((row.parent_id, row.role, row.tool_call_id), [])
         if len(ids) > 1 and row.pk in ids:
             at = ids.index(row.pk)
             before, after = (ids[at - 1] if at else None), (ids[at + 1] if at + 1 < len(ids) else None)
             places[row.pk] = Siblings(at + 1, len(ids), before, after)
+    answers = [row.pk for row in rows if row.pk in places and row.role == Role.ASSISTANT]
+    if answers:
+        _compare_costs(thread, {pk: places[pk] for pk in answers}, run_of)
     return places
 
 
-def queue_of(thread: Thread) -> list[ThreadMessage]:
-    """Messages that wait for their turn, in the order in which they will have it."""
-    waiting = thread.runs.filter(status="queued", input_message__status=Status.QUEUED)
-    rows = waiting.select_related("input_message").order_by("position", "id")
-    return [run.input_message for run in rows if run.input_message]
+def _compare_costs(thread: Thread, places: dict[int, Siblings], run_of: dict[int, int | None]) -> None:
+    """Says of answers what their runs cost, against the one before each (of the first: the one after)."""
+    beside = {pk: place.previous_id or place.next_id or 0 for pk, place in places.items()}
+    runs = {run_of[pk] for pk in [*beside, *beside.values()]}
+    ended = thread.runs.filter(pk__in=[pk for pk in runs if pk], finished_at__isnull=False)
+    costs: dict[int | None, Decimal | None] = dict(ended.values_list("pk", "cost_usd"))
+    for pk, other in beside.items():
+        mine, others = costs.get(run_of[pk]), costs.get(run_of[other])
+        if mine is not None and others is not None and run_of[pk] != run_of[other]:
+            number = places[pk].index + (-1 if places[pk].previous_id else 1)
+            difference = (
+                "as much as"
+                if mine == others
+                else f"{money(abs(mine - others))} {'less' if mine < others else 'more'} than"
+            )
+            places[pk].costs = f"{difference} {number}/{places[pk].count}"
 
 
-def active_run_of(thread: Thread) -> Any:
-    """The run that is going on or is about to; None when the thread is at rest."""
-    return thread.runs.filter(finished_at=None).order_by("-status", "position", "id").first()
+@dataclass(frozen=True)
+class Work:
+    """What is going on in a thread, or about to: its active run or None, and the messages that wait, in order."""
+
+    active_run: Any
+    queue: list[ThreadMessage]
 
 
-def leaf_below(thread: Thread, message: ThreadMessage) -> int:
-    """The newest end of the branch that goes through ``message``."""
-    newest_child: dict[int, int] = {}
-    later = ThreadMessage.objects.filter(thread=thread, seq__gt=message.seq).order_by("seq")
-    for parent_id, pk in later.values_list("parent_id", "pk"):
-        if parent_id is not None:
-            newest_child[parent_id] = pk
-    end = message.pk
-    while end in newest_child:
-        end = newest_child[end]
-    return end
+def work_of(thread: Thread) -> Work:
+    """One query for a thread in which nothing waits, two otherwise."""
+    # By status: "waiting" and "running" come before "queued".
+    runs = list(thread.runs.filter(finished_at=None).order_by("-status", "position", "id"))
+    asked = [run.input_message_id for run in runs if run.status == "queued" and run.input_message_id]
+    messages = ThreadMessage.objects.filter(status=Status.QUEUED).in_bulk(asked) if asked else {}
+    return Work(runs[0] if runs else None, [messages[pk] for pk in asked if pk in messages])

@@ -6,10 +6,11 @@ from typing import Any
 
 from common.serialize import iso, money
 from threads.models import Thread, ThreadMessage
+from threads.search import Hit
 
 
 def usage_json(row: Any) -> dict[str, Any] | None:
-    """The tokens on a message, run or step; None before there are any."""
+    """The tokens of a message, run, step or thread; None before there are any."""
     if row.input_tokens is None:
         return None
     return {
@@ -28,7 +29,13 @@ def thread_json(thread: Thread) -> dict[str, Any]:
         "active": thread.active,
         "agent_state": thread.agent_state,
         "memory_strategy": thread.strategy,
+        "busy_policy": thread.busy_policy,
         "thread_type": thread.thread_type,
+        "pinned": thread.pinned_at is not None,
+        "archived": thread.archived_at is not None,
+        "usage": usage_json(thread),
+        "cost_usd": None if thread.unpriced else money(thread.cost_usd),
+        "leaf_id": thread.leaf_id,
         "version": thread.version,
         "created_at": iso(thread.created_at),
         "updated_at": iso(thread.updated_at),
@@ -55,4 +62,17 @@ def message_json(message: ThreadMessage) -> dict[str, Any]:
         "usage": usage_json(message),
         "cost_usd": money(message.cost_usd),
         "error": {"code": message.error_code, "message": message.error_message} if message.error_code else None,
+    }
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    message = hit.message
+    return {
+        "message_id": message.pk,
+        "thread_id": message.thread_id,
+        "thread_title": message.thread.title,
+        "agent_id": message.thread.agent_id,
+        "role": message.role,
+        "timestamp": iso(message.timestamp),
+        "excerpt": [{"text": part.text, "is_hit": part.is_hit} for part in hit.parts],
     }

@@ -2,37 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from decimal import Decimal
 from textwrap import shorten
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.models import User
 from agents.models import Agent
 from common import bus
+from common.bulk import save_each
+from common.database import certain_transaction
 from common.errors import ZergError
+from engine import Usage
 from threads.models import Thread, ThreadMessage
 
+AT_THE_BEGINNING = 0
+"""In place of the id of the message that another one follows."""
 TITLE_CHARS = 60
-TRIES_TO_ACTIVATE = 5
+TITLE_WORDS = 6
+TRIES_TO_ACTIVATE = 50
+CHANGING = ("version", "last_seq", "leaf", "title", "updated_at")
+SPENT = ("input_tokens", "cached_tokens", "output_tokens", "usage_estimated", "cost_usd", "unpriced")
 
 
 @contextmanager
 def change(thread_id: int, *, ring: bool = True) -> Iterator[Thread]:
     """One durable change of a thread: locks its row, takes the next version; the caller stamps it on what it touches.
 
-    Rings the thread's doorbell after the commit, unless ``ring`` is False (the recorder rings in its own order).
+    Rings the thread's doorbell after the commit, unless ``ring`` is False (the recorder rings in its own order). Raises
+    CommitUnknown; after any other error nothing has changed.
     """
-    with transaction.atomic():
-        thread = Thread.objects.select_for_update().get(pk=thread_id)
-        thread.version += 1
-        yield thread
-        thread.save(update_fields=["version", "last_seq", "leaf", "title", "updated_at"])
+    with changes([thread_id], ring=ring) as threads:
+        yield threads[thread_id]
+
+
+@contextmanager
+def changes(thread_ids: Collection[int], *, ring: bool = True) -> Iterator[dict[int, Thread]]:
+    """The same for several threads in one transaction, by their ids. Raises Thread.DoesNotExist when one is gone.
+
+    They are locked in the order of their ids, so that two who change the same ones never wait for each other.
+    """
+    with certain_transaction():
+        rows = Thread.objects.select_for_update().filter(pk__in=thread_ids).order_by("pk")
+        threads = {thread.pk: thread for thread in rows}
+        if len(threads) < len(set(thread_ids)):
+            raise Thread.DoesNotExist(f"threads {sorted(set(thread_ids) - set(threads))}")
+        for thread in threads.values():
+            thread.version += 1
+        yield threads
+        now = timezone.now()
+        for thread in threads.values():
+            thread.updated_at = now
+        save_each(list(threads.values()), [*CHANGING, *SPENT])
         if ring:
-            transaction.on_commit(lambda: bus.ring(thread_id))
+            transaction.on_commit(lambda: bus.ring(*threads))
 
 
 def create_thread(
@@ -100,37 +129,61 @@ def clean_content(text: str) -> str:
 
 def add_message(thread: Thread, *, queued: bool = False, **fields: Any) -> ThreadMessage:
     """Adds a row to a thread that is inside ``change``: at the end of its branch, or into its queue."""
-    message = ThreadMessage(thread=thread, version=thread.version, **fields)
-    if queued:
-        message.status = ThreadMessage.Status.QUEUED
-    else:
-        _place(thread, message)
+    message = new_message(thread, queued=queued, **fields)
     message.save()
     if not queued:
         thread.leaf = message
     return message
 
 
+def new_message(thread: Thread, *, queued: bool, after: int | None = None, **fields: Any) -> ThreadMessage:
+    """The row that ``add_message`` adds, with its place, not saved yet.
+
+    ``after`` is the id of the message that it follows, AT_THE_BEGINNING, or None: the end of the branch.
+    """
+    message = ThreadMessage(thread=thread, version=thread.version, **fields)
+    if after:
+        message.parent_id = after
+    if queued:
+        message.status = ThreadMessage.Status.QUEUED
+    else:
+        _place(thread, message, branches=after is not None)
+    return message
+
+
 def name_after(thread: Thread, text: str) -> None:
-    """A thread without a title is called by the beginning of its first message; a person's title is final."""
+    """A thread without a title is called by the first words of its first message; a person's title is final."""
     if not thread.title and not thread.title_by_person:
-        thread.title = shorten(text, TITLE_CHARS, placeholder="…") or text.strip()[:TITLE_CHARS]
+        first = " ".join(text.split()[:TITLE_WORDS])
+        thread.title = shorten(first, TITLE_CHARS, placeholder="…") or first[:TITLE_CHARS]
 
 
-def join_transcript(thread: Thread, message: ThreadMessage) -> None:
-    """A queued message leaves the queue and becomes the end of the branch."""
-    _place(thread, message)
+def join_transcript(thread: Thread, message: ThreadMessage, *, branches: bool = False) -> None:
+    """A queued message leaves the queue and becomes the end of the branch, or of a new one where its parent is."""
+    _place(thread, message, branches=branches)
     message.status = ThreadMessage.Status.COMPLETE
     message.version = thread.version
     message.save(update_fields=["seq", "parent", "status", "version"])
     thread.leaf = message
 
 
-def _place(thread: Thread, message: ThreadMessage) -> None:
+def _place(thread: Thread, message: ThreadMessage, *, branches: bool = False) -> None:
     thread.last_seq += 1
     message.seq = thread.last_seq
-    if message.parent_id is None:
+    if message.parent_id is None and not branches:
         message.parent_id = thread.leaf_id
+
+
+def spend(thread: Thread, usage: Usage, cost: Decimal | None) -> None:
+    """Adds what a call took to what the thread has taken; inside ``change``. ``cost``: US dollars, None: unknown."""
+    thread.input_tokens += usage.input_tokens
+    thread.cached_tokens += usage.cached_tokens
+    thread.output_tokens += usage.output_tokens
+    thread.usage_estimated |= usage.estimated
+    if cost is not None:
+        thread.cost_usd += cost
+    elif usage.input_tokens or usage.output_tokens:
+        thread.unpriced = True
 
 
 def log_line(thread: Thread, *, role: str, content: str, author: User, key: str | None = None) -> ThreadMessage:
@@ -151,9 +204,15 @@ def log_line(thread: Thread, *, role: str, content: str, author: User, key: str 
     return same
 
 
+def digest(text: str) -> str:
+    """What tells one text from every other, in 64 characters."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def require_same(message: ThreadMessage, *, role: str, content: str) -> None:
-    """A repeated key must repeat the message. Raises ZergError(``key_reused``, 409) otherwise."""
-    if (message.role, message.content) != (role, content):
+    """A repeated key must repeat the message as it was sent. Raises ZergError(``key_reused``, 409) otherwise."""
+    is_same = message.sent_digest == digest(content) if message.sent_digest else message.content == content
+    if message.role != role or not is_same:
         raise ZergError(
             "key_reused",
             "This client_message_id was used for another message. Take a new one for a new message.",
@@ -162,7 +221,7 @@ def require_same(message: ThreadMessage, *, role: str, content: str) -> None:
 
 
 def update_thread(thread: Thread, **fields: Any) -> Thread:
-    """Changes any of title, agent_state, memory_strategy, active. A title given by a person is final."""
+    """Changes any of title, agent_state, memory_strategy, busy_policy, active. A title by a person is final."""
     active = fields.pop("active", None)
     if "title" in fields:
         fields["title_by_person"] = True

@@ -5,72 +5,97 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import time
-from collections import deque
+import logging
+from collections.abc import Coroutine
 from typing import Any
 
-from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from accounts.models import User
 from accounts.sockets import Credential, WrongOrigin, credential_of
 from common.errors import ZergError
+from threads.admission import CROWDED, MISSING, TOO_SLOW, Admitted, Refusal, admit, seats, until_refused
 from threads.hub import Changes, LiveMessage, Room, hub, read_changes_async
-from threads.models import Thread
+from threads.outbox import Outbox
 
-NOT_SIGNED_IN, NOT_FOUND, TOO_SLOW, TOO_MANY_FRAMES = 4401, 4404, 4408, 4429
+log = logging.getLogger(__name__)
+
 TOO_BIG = 1009
+FAILED = 4500
 FRAME_BYTES = 64 * 1024
-FRAMES_PER_SECOND = 20
-OUTBOX_BYTES = 4 * 1024 * 1024
-RECHECK_SECONDS = 4.0
+FRAMES_PER_SECOND = 20  # the server that Zerg comes with holds clients to it: zerg_site/server.py
+LAST_WORD_SECONDS = 1.0
+MOST_PENDING = 200
 
 
 class ThreadSocket(AsyncWebsocketConsumer):
     """A socket on one thread. Subclasses say what is sent when rows change and when text grows."""
 
-    thread_id: int
+    thread_id = 0
     user: User
     scopes: tuple[str, ...]
 
-    async def connect(self) -> None:
-        self._credential: Credential | None = None
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
         self._room: Room | None = None
-        self._outbox: deque[str] = deque()
-        self._outbox_bytes = 0
-        self._wake = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._arrivals: deque[float] = deque(maxlen=FRAMES_PER_SECOND)
+        self._outbox: Outbox[str] = Outbox()
+        self._has_skipped = False
+        self._is_over = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._pending: list[Changes] | None = []
+
+    async def __call__(self, *args: Any, **kwargs: Any) -> None:
+        with contextlib.ExitStack() as self._at_the_end:
+            try:
+                await super().__call__(*args, **kwargs)
+            finally:
+                await self._leave()
+
+    async def connect(self) -> None:
         self.thread_id = int(self.scope["url_route"]["kwargs"]["thread_id"])
         try:
-            self._credential, subprotocol = credential_of(self.scope)
+            credential, subprotocol = credential_of(self.scope)
         except WrongOrigin:
             await self.close()  # before it is accepted: the browser sees a refused handshake
             return
+        found = self._seated(await admit(credential, self.thread_id), by_token=bool(credential.token))
         await self.accept(subprotocol)
-        refusal = await self._admit()
-        if refusal:
-            await self.refuse(*refusal)
+        if not isinstance(found, Admitted):
+            await self.refuse(found)
             return
-        await self._watch()
+        self.user, self.scopes = found.user, found.scopes
+        await self._watch(credential)
 
-    async def _admit(self) -> tuple[int, str, str] | None:
-        """None when the person may see the thread now; else close code, error code and sentence."""
-        assert self._credential is not None
-        found = await database_sync_to_async(_look_up, thread_sensitive=False)(self._credential, self.thread_id)
-        if isinstance(found, tuple):
-            self.user, self.scopes = found
-            return None
-        if found == NOT_FOUND:
-            return NOT_FOUND, "not_found", "Thread not found"
-        return NOT_SIGNED_IN, "not_signed_in", "Sign in, or send a valid API token."
+    def _seated(self, found: Admitted | Refusal, *, by_token: bool) -> Admitted | Refusal:
+        if not isinstance(found, Admitted):
+            return found
+        free = seats.take(found.user, by_token=by_token)
+        if free is None:
+            return CROWDED
+        self._at_the_end.callback(free)
+        return found
 
-    async def _watch(self) -> None:
+    async def _watch(self, credential: Credential) -> None:
         # First the hub, then the rows: what happens in between is told by the hub and dropped if the rows had it.
-        self._tasks = [asyncio.create_task(self._drain()), asyncio.create_task(self._recheck())]
-        self._room = await hub().join(self.thread_id, self)
+        self.go_on(self._drain())
+        self.go_on(self._recheck(credential))
+        self._room = hub().join(self.thread_id, self)
         await self.begin()
+
+    def go_on(self, work: Coroutine[Any, Any, None]) -> None:
+        """Does a part of this socket's work beside the others, until the socket is closed."""
+        task = asyncio.create_task(self._do_or_close(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _do_or_close(self, work: Coroutine[Any, Any, None]) -> None:
+        """A socket of which a part has failed must not look alive: its client comes back, and catches up exactly."""
+        try:
+            await work
+        except Exception:
+            log.warning("A socket on thread %s is closed: a part of it failed", self.thread_id, exc_info=True)
+            with contextlib.suppress(RuntimeError):  # the other side may have gone already
+                await self.close(FAILED)
 
     async def begin(self) -> None:
         """Sends where things stand; called once."""
@@ -102,17 +127,24 @@ class ThreadSocket(AsyncWebsocketConsumer):
     # What the hub calls. Plain calls in the loop: they queue and return.
 
     def rows_changed(self, changes: Changes) -> None:
-        if self._pending is not None:
-            self._pending.append(changes)
-        else:
+        if self._outbox.is_too_far_behind:
+            self.let_go()
+        elif self._pending is None:
             self.show(changes)
+        elif len(self._pending) < MOST_PENDING:
+            self._pending.append(changes)
+        else:  # a page that does not say what it has
+            self.let_go()
 
     def text_grew(self, live: LiveMessage) -> None:
-        if self._pending is None:
+        if self._pending is None and not self.skips_text():
             self.grow(live)
 
     def thread_gone(self) -> None:
-        self._tasks.append(asyncio.create_task(self.refuse(NOT_FOUND, "not_found", "Thread not found")))
+        self.go_on(self.refuse(MISSING))
+
+    def history_changed(self) -> None:
+        self.let_go()
 
     def show(self, changes: Changes) -> None:
         raise TypeError("a socket says how it shows rows")
@@ -123,39 +155,47 @@ class ThreadSocket(AsyncWebsocketConsumer):
     # Sending
 
     def put(self, frame: str) -> None:
-        """Queues one encoded frame. A client that lags too far is closed: it comes back and catches up exactly."""
-        self._outbox.append(frame)
-        self._outbox_bytes += len(frame)
-        self._wake.set()
-        if self._outbox_bytes > OUTBOX_BYTES and len(self._outbox) > 1:  # one frame, however long, is no lag
-            self._outbox.clear()
-            self._outbox_bytes = 0
-            self._tasks.append(asyncio.create_task(self.close(TOO_SLOW)))
+        """Queues one encoded frame."""
+        if not self._is_over:
+            self._outbox.put(frame, len(frame))
 
     def put_json(self, **frame: Any) -> None:
         self.put(json.dumps(frame, ensure_ascii=False))
 
+    def skips_text(self) -> bool:
+        """Text does not gather for a client that lags: ``grow`` is called for all of it when it has read the rest."""
+        self._has_skipped = self._has_skipped or self._outbox.is_behind
+        return self._outbox.is_behind
+
+    def let_go(self) -> None:
+        """Of a client that lags too far: it comes back and catches up exactly."""
+        if not self._is_over:
+            self._is_over = True
+            self._outbox.clear()
+            self.go_on(self.close(TOO_SLOW))
+
     async def _drain(self) -> None:
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            while self._outbox:
-                frame = self._outbox.popleft()
-                self._outbox_bytes -= len(frame)
-                await self.send(text_data=frame)
+            frame = await self._outbox.take()
+            await self.send(text_data=frame)  # waits while the client does not read
+            if self._has_skipped and not self._outbox and self._room is not None:
+                self._has_skipped = False
+                for live in self._room.live.values():
+                    self.grow(live)
 
-    async def _recheck(self) -> None:
+    async def _recheck(self, credential: Credential) -> None:
         """A socket has the rights its person has now: signing out, revoking, deleting end it within seconds."""
-        while True:
-            await asyncio.sleep(RECHECK_SECONDS)
-            refusal = await self._admit()
-            if refusal:
-                await self.refuse(*refusal)
-                return
+        await self.refuse(await until_refused(credential, self.thread_id))
 
-    async def refuse(self, close_code: int, code: str, sentence: str) -> None:
+    async def refuse(self, refusal: Refusal) -> None:
+        """Says why, and closes. Nothing else is sent any more."""
+        close_code, code, sentence = refusal
+        self._is_over = True
+        self._outbox.clear()
+        frame = json.dumps({"type": "error", "code": code, "error": sentence})
         with contextlib.suppress(RuntimeError):  # the other side may have gone already
-            await self.send(text_data=json.dumps({"type": "error", "code": code, "error": sentence}))
+            with contextlib.suppress(TimeoutError):  # or not read
+                await asyncio.wait_for(self.send(text_data=frame), LAST_WORD_SECONDS)
             await self.close(close_code)
 
     # Receiving
@@ -165,11 +205,9 @@ class ThreadSocket(AsyncWebsocketConsumer):
         if size > FRAME_BYTES:
             await self.close(TOO_BIG)
             return
-        now = time.monotonic()
-        if len(self._arrivals) == FRAMES_PER_SECOND and now - self._arrivals[0] < 1:
-            await self.close(TOO_MANY_FRAMES)
+        if self._outbox.is_too_far_behind:  # who does not read need not ask for more
+            self.let_go()
             return
-        self._arrivals.append(now)
         try:
             frame = json.loads(text_data if text_data is not None else bytes_data or b"")
         except (ValueError, RecursionError):
@@ -185,19 +223,8 @@ class ThreadSocket(AsyncWebsocketConsumer):
     async def handle(self, frame: dict[str, Any]) -> None:
         raise TypeError("a socket says what it understands")
 
-    async def disconnect(self, code: int) -> None:
-        if self._room is not None:
-            await hub().leave(self.thread_id, self)
-        for task in self._tasks:
-            if task is not asyncio.current_task():
-                task.cancel()
-
-
-def _look_up(credential: Credential, thread_id: int) -> tuple[User, tuple[str, ...]] | int:
-    found = credential.identify()
-    if found is None:
-        return NOT_SIGNED_IN
-    user, scopes = found
-    if "threads:read" not in scopes or not Thread.objects.for_user(user).filter(pk=thread_id).exists():
-        return NOT_FOUND
-    return user, scopes
+    async def _leave(self) -> None:
+        self._is_over = True
+        for task in list(self._tasks):
+            task.cancel()
+        hub().leave(self.thread_id, self)

@@ -2,29 +2,58 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+
+from django.db.models import QuerySet
 
 from engine import Message, ToolCall
 from threads.models import Thread, ThreadMessage
 
-CHUNK = 200
+CHUNKS = (64, 256)
+"""A page needs one of the first size; whoever needs more reads on in chunks of the second."""
 
 
-def walk_back(thread_id: int, leaf_id: int | None) -> Iterator[ThreadMessage]:
-    """The rows of a branch from leaf to root, read in chunks: a parent's seq is always lower than its child's."""
-    wanted, before = leaf_id, None
+def walk_back(
+    thread_id: int,
+    leaf_id: int | None,
+    before: int | None = None,
+    messages: QuerySet[ThreadMessage, ThreadMessage] | None = None,
+    at_first: int = CHUNKS[0],
+) -> Iterator[ThreadMessage]:
+    """The rows of a branch from leaf to root, read in chunks: a parent's seq is always lower than its child's.
+
+    With ``before``, those that the row with this seq follows, in whichever branch; none when there is no such row.
+    ``messages`` says what is read of each, ``at_first`` how many are likely to be enough.
+    """
+    rows_of_all = ThreadMessage.objects.all() if messages is None else messages
+    placed = rows_of_all.filter(thread_id=thread_id, seq__isnull=False).order_by("-seq")
+    wanted = leaf_id
+    end = {"pk": leaf_id or 0} if before is None else {"seq": before}
+    rows = placed.filter(seq__lte=placed.filter(**end).values("seq")[:1])
+    size, next_size = at_first, CHUNKS[1]
     while wanted is not None:
-        rows = ThreadMessage.objects.filter(thread_id=thread_id, seq__isnull=False).order_by("-seq")
-        if before is not None:
-            rows = rows.filter(seq__lt=before)
-        chunk = list(rows[:CHUNK])
+        chunk = list(rows[:size])
+        if before is not None and chunk:
+            wanted, before = chunk[0].parent_id, None
         for row in chunk:
             if row.pk == wanted:
                 wanted = row.parent_id
                 yield row
-        if len(chunk) < CHUNK:
+        if len(chunk) < size:
             return
-        before = chunk[-1].seq
+        rows, size = placed.filter(seq__lt=chunk[-1].seq), next_size
+
+
+def ids_after(thread_id: int, leaf_id: int | None, seq: int) -> list[int]:
+    """The rows after number ``seq`` of the branch that ends in ``leaf_id``, oldest first."""
+    later = ThreadMessage.objects.filter(thread_id=thread_id, seq__gt=seq)
+    parents = dict(later.values_list("pk", "parent_id"))
+    found = []
+    at = leaf_id
+    while at in parents:
+        found.append(at)
+        at = parents[at]
+    return found[::-1]
 
 
 def branch(thread: Thread, leaf_id: int | None) -> list[ThreadMessage]:
@@ -37,12 +66,13 @@ def history(rows: list[ThreadMessage]) -> tuple[list[Message], list[ThreadMessag
 
     What failed before it said anything is left out.
     """
-    kept = [row for row in rows if _is_said(row)]
+    kept = [row for row in rows if is_said(row)]
     spoken = [row for row in kept if row.kind != ThreadMessage.Kind.SUMMARY]
     return [_as_message(row, spoken) for row in kept], spoken
 
 
-def _is_said(row: ThreadMessage) -> bool:
+def is_said(row: ThreadMessage) -> bool:
+    """Whether a model is told of it: what failed before it said anything is nothing to go on from."""
     if row.role == ThreadMessage.Role.ASSISTANT:
         return bool(row.content or row.tool_calls)
     return True
@@ -59,3 +89,45 @@ def _as_message(row: ThreadMessage, spoken: list[ThreadMessage]) -> Message:
         tool_call_id=row.tool_call_id,
         name=row.name,
     )
+
+
+def open_calls(thread: Thread) -> list[dict[str, str]]:
+    """The calls at the end of the branch being read that have no result yet, in their order."""
+    leaf = thread.leaf
+    if leaf is None or not (leaf.tool_calls or leaf.role == ThreadMessage.Role.TOOL):
+        return []
+    answered = set()
+    for row in walk_back(thread.pk, leaf.pk):
+        if row.role != ThreadMessage.Role.TOOL:
+            return [call for call in row.tool_calls if call["id"] not in answered]
+        answered.add(row.tool_call_id)
+    return []
+
+
+def leaf_below(thread: Thread, message: ThreadMessage) -> int:
+    """The newest end of the branch that goes through ``message``."""
+    newest_child = {parent_id: pk for pk, parent_id in _later(thread, message)}
+    end = message.pk
+    while end in newest_child:
+        end = newest_child[end]
+    return end
+
+
+def is_above(thread: Thread, message: ThreadMessage, leaf_id: int | None) -> bool:
+    """Whether the branch that ends in ``leaf_id`` goes through ``message``."""
+    parent_of = dict(_later(thread, message))
+    at = leaf_id
+    while at in parent_of:
+        at = parent_of[at]
+    return at == message.pk
+
+
+def end_through(thread: Thread, message: ThreadMessage) -> int | None:
+    """The end of the branch through ``message``: the one the thread goes on with where it can be, else the newest."""
+    return thread.leaf_id if is_above(thread, message, thread.leaf_id) else leaf_below(thread, message)
+
+
+def _later(thread: Thread, message: ThreadMessage) -> Iterable[tuple[int, int | None]]:
+    """The rows that came after ``message``, each with its parent, in their order."""
+    later = ThreadMessage.objects.filter(thread=thread, seq__gt=message.seq).order_by("seq")
+    return later.values_list("pk", "parent_id")

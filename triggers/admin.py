@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
@@ -15,8 +15,19 @@ from django.utils.safestring import SafeString
 
 from accounts.models import User
 from agents.models import Agent
-from common.admin import NEWEST, HistoryAdmin, HistoryInline, ModelAdmin, TabularInline, each, show_refusal, state
+from common.admin import (
+    NEWEST,
+    HistoryAdmin,
+    HistoryInline,
+    ModelAdmin,
+    TabularInline,
+    each,
+    how_many,
+    show_refusal,
+    state,
+)
 from common.errors import ZergError
+from common.paging import QuickPaginator
 from runs.admin import AgentAdminWithRuns
 from triggers import services
 from triggers.models import Occurrence, Schedule
@@ -103,7 +114,8 @@ class ScheduleAdmin(ModelAdmin[Schedule]):
     list_select_related = ["agent", "owner"]
     list_per_page = 50
     search_fields = ["name", "expression", "agent__name", "owner__email"]
-    date_hierarchy = "created_at"
+    paginator = QuickPaginator
+    show_full_result_count = False
     ordering = ["-id"]
     raw_id_fields = ["agent", "owner", "thread"]
     inlines = [OccurrenceInline]
@@ -214,8 +226,8 @@ class ScheduleInline(TabularInline[Schedule, Agent]):
     extra = 0
     show_change_link = True
     raw_id_fields = ["owner"]
-    fields = ["name", "kind", "expression", "timezone", "owner", "enabled", "next_run_at", "condition"]
-    readonly_fields = ["next_run_at", "condition"]
+    fields = ["name", "kind", "expression", "timezone", "owner", "enabled", "next_run_at"]
+    readonly_fields = ["next_run_at"]
     verbose_name_plural = "Newest schedules"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
@@ -232,10 +244,6 @@ class ScheduleInline(TabularInline[Schedule, Agent]):
         kwargs["form"] = type("FormOfAsker", (InlineForm,), {"user": asker})
         return super().get_formset(request, obj, **kwargs)
 
-    @admin.display(description="State")
-    def condition(self, schedule: Schedule) -> SafeString | str:
-        return condition_of(schedule) if schedule.pk else "–"
-
 
 class AgentAdminWithSchedules(AgentAdminWithRuns):
     """Agents with their schedules below them."""
@@ -244,8 +252,7 @@ class AgentAdminWithSchedules(AgentAdminWithRuns):
     list_display = [*AgentAdminWithRuns.list_display, "schedule_count"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        schedules = Agent.objects.filter(pk=OuterRef("pk")).annotate(number=Count("schedules")).values("number")
-        return super().get_queryset(request).annotate(schedules_count=Subquery(schedules))
+        return super().get_queryset(request).annotate(schedules_count=how_many(Schedule, "agent"))
 
     def get_inlines(self, request: HttpRequest, obj: Agent | None) -> list[Any]:
         return [] if obj is None else list(self.inlines)

@@ -1,99 +1,107 @@
 """What the clock does with schedules that are due. Any number of beats may do it at once.
 
-Each due time is claimed by a conditional update of ``next_run_at`` and written down once (a unique Occurrence), both in
-the transaction that starts the run. So it runs once or not at all, and the ledger says which.
+They are taken in batches, each in one transaction: the due time is claimed under a lock of the schedule's row, written
+down once (a unique Occurrence), and its run is started. So it runs once or not at all, and the ledger says which.
 """
 
 from __future__ import annotations
 
 import logging
+import random
 import time
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from itertools import takewhile
 
-from django.conf import settings
-from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Exists, OuterRef, QuerySet, Window
+from django.db import OperationalError, transaction
+from django.db.models import Exists, OuterRef, QuerySet, Subquery, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from accounts.models import Membership
+from common.bulk import save_each
 from common.errors import ZergError
-from runs.models import UNFINISHED, Run
-from runs.services import run_agent
+from runs import notices
+from runs.models import UNFINISHED, Notice, Run
+from runs.services import Start, prompt_for, start_runs
+from threads.services import clean_content
 from triggers import timing
 from triggers.models import Occurrence, Schedule
-from triggers.services import tell_agent, thread_of
+from triggers.reckoning import MISSED, Reckoning, missed_rows, newest_row, reckon
+from triggers.services import tell_agents, threads_of, timing_of
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
-MOST_MISSED = 100
-"""So many missed times get a row each; the newest due time says that there were more."""
+BATCH = 100
+"""So many make a transaction: it holds SQLite's only write lock, for which a person's message may have to wait."""
 
-MISSED = "Zerg was off or too busy at this time."
+LOOK = 10 * BATCH
+"""So many are dealt with before the clock looks whose turn it is now."""
+
 ONE_TIME = "It was for one time only."
+Outcome = Occurrence.Outcome
 
 
-@dataclass(frozen=True)
-class Reckoning:
-    """A due schedule as it stands ``now``: the newest time that is due, those missed before it, and the next one."""
-
-    now: datetime
-    missed: list[datetime]
-    more_missed: bool
-    newest: datetime
-    following: datetime | None
-
-    @property
-    def lateness(self) -> float:
-        return round((self.now - self.newest).total_seconds(), 3)
-
-    @property
-    def is_late(self) -> bool:
-        return self.lateness > max(60.0, 3 * settings.TICK_SECONDS)
-
-
-def fire_due(seconds: float = 20) -> None:
+def fire_due(seconds: float = 10) -> None:
     """Fires what is due, for about ``seconds`` at most; what is left is found by the next tick.
 
     People take turns: somebody's thousand schedules do not hold up somebody else's one.
     """
     end = time.monotonic() + seconds
     passed_over: set[int] = set()
-    while batch := list(_due(timezone.now(), passed_over)[:BATCH]):
-        for schedule in batch:
+    while found := list(_due(timezone.now(), passed_over)[:LOOK]):
+        batches = [found[start : start + BATCH] for start in range(0, len(found), BATCH)]
+        random.shuffle(batches)  # so that several beats seldom reach for the same one
+        for batch in batches:
             if time.monotonic() > end:
                 return
-            if _fire_safely(schedule) is None:
-                passed_over.add(schedule.pk)
+            due = _still_due(batch)
+            passed_over |= {schedule.pk for schedule in due} - _fire_safely(due)
 
 
 def _due(now: datetime, passed_over: Collection[int]) -> QuerySet[Schedule]:
+    """What is due, in the order in which it is fired, with what it takes to claim it."""
     turn = Window(RowNumber(), partition_by="owner_id", order_by=["next_run_at", "id"])
     rows = Schedule.objects.filter(enabled=True, next_run_at__lte=now).exclude(pk__in=passed_over)
+    rows = rows.only("kind", "expression", "timezone", "next_run_at")
     return rows.annotate(turn=turn).order_by("turn", "next_run_at", "id")
 
 
-def _fire_safely(schedule: Schedule) -> Occurrence | None:
-    """One bad schedule does not stop the others."""
-    due = schedule.next_run_at
-    assert due is not None
+def _still_due(batch: Sequence[Schedule]) -> list[Schedule]:
+    """Without those that another beat has dealt with since they were found."""
+    rows = Schedule.objects.filter(pk__in=[schedule.pk for schedule in batch], enabled=True)
+    due = dict(rows.values_list("pk", "next_run_at"))
+    return [schedule for schedule in batch if due.get(schedule.pk) == schedule.next_run_at]
+
+
+def _fire_safely(batch: Sequence[Schedule]) -> set[int]:
+    """One bad schedule does not stop the others: a batch that fails is halved until that one stands alone.
+
+    Gives the ids of those that were fired.
+    """
+    if not batch:
+        return set()
     try:
         try:
-            return fire(schedule, due)
+            return set(_fire([reckon(schedule, _due_time(schedule)) for schedule in batch]))
         except OperationalError:
             raise
         except Exception as error:
-            log.exception("Schedule %s could not be run", schedule.pk)
-            return _write_off(schedule, due, error)
+            if len(batch) > 1:
+                half = len(batch) // 2
+                return _fire_safely(batch[:half]) | _fire_safely(batch[half:])
+            log.exception("Schedule %s could not be run", batch[0].pk)
+            return {batch[0].pk} if _write_off(batch[0], error) else set()
     except OperationalError as error:
-        log.warning("Schedule %s waits for the database: %s", schedule.pk, error)
+        log.warning("%d schedules wait for the database: %s", len(batch), error)
     except Exception:
-        log.exception("Schedule %s could not even be written off", schedule.pk)
-    return None
+        log.exception("Schedule %s could not even be written off", batch[0].pk)
+    return set()
+
+
+def _due_time(schedule: Schedule) -> datetime:
+    assert schedule.next_run_at is not None
+    return schedule.next_run_at
 
 
 def fire(schedule: Schedule, scheduled_for: datetime) -> Occurrence | None:
@@ -101,95 +109,121 @@ def fire(schedule: Schedule, scheduled_for: datetime) -> Occurrence | None:
 
     None when another beat has it, or when it was changed meanwhile. Nothing is sent inside the transaction.
     """
-    reckoning = reckon(schedule, scheduled_for)
-    with transaction.atomic():
-        claimed = _claim(schedule, scheduled_for, reckoning.following)
-        if claimed is None:
-            return None
-        rows = [_row(claimed, missed, reckoning, Occurrence.Outcome.MISSED, MISSED) for missed in reckoning.missed]
+    return _fire([reckon(schedule, scheduled_for)]).get(schedule.pk)
+
+
+@transaction.atomic
+def _fire(found: Sequence[Reckoning]) -> dict[int, Occurrence]:
+    """The same for a batch, all of it or nothing; the occurrences by their schedules' ids."""
+    claimed = _claim(found)
+    Occurrence.objects.bulk_create(
+        [row for reckoning in claimed for row in missed_rows(reckoning)],
         # Times that are in the ledger already (the clock was set back) stay as they are.
-        Occurrence.objects.bulk_create(rows, ignore_conflicts=True)
-        try:
-            with transaction.atomic():
-                occurrence = _decide(claimed, reckoning)
-                occurrence.save()
-        except IntegrityError:
-            log.warning("Schedule %s: %s was dealt with before", schedule.pk, reckoning.newest)
-            occurrence = None
-        tell_agent(claimed.agent_id)
-    return occurrence
+        ignore_conflicts=True,
+    )
+    occurrences = _decide(_without_known(claimed))
+    Occurrence.objects.bulk_create(occurrences)
+    _save([reckoning.schedule for reckoning in claimed])
+    return {occurrence.schedule_id: occurrence for occurrence in occurrences}
 
 
-def reckon(schedule: Schedule, due: datetime) -> Reckoning:
-    """What is due of a schedule that was due first at ``due``. Raises ZergError for a timing that cannot be read."""
-    now = timezone.now()
-    when = (schedule.kind, schedule.expression, schedule.timezone)
-    upcoming = timing.next_times(*when, due, 1)
-    if not upcoming or upcoming[0] > now:
-        return Reckoning(now, [], False, due, upcoming[0] if upcoming else None)
-    passed = [due, *takewhile(lambda one: one <= now, timing.next_times(*when, due, MOST_MISSED))]
-    more = len(passed) > MOST_MISSED
-    newest = timing.latest_time(*when, due, now) if more else passed[-1]
-    missed = [one for one in passed[:MOST_MISSED] if one < newest]
-    following = timing.next_times(*when, newest, 1)
-    return Reckoning(now, missed, more, newest, following[0] if following else None)
+def _claim(found: Sequence[Reckoning]) -> list[Reckoning]:
+    """Takes the due times: locks the schedules and moves them on. Without those that somebody else was faster with.
 
-
-def _claim(schedule: Schedule, due: datetime, following: datetime | None) -> Schedule | None:
-    """Takes the due time: moves the schedule on to the next one. None when somebody else was faster."""
+    On databases without row locks (SQLite) the transaction has the only lock for writing from its beginning.
+    """
     membership = Membership.objects.filter(user=OuterRef("owner"), workspace=OuterRef("agent__workspace"))
-    rows = Schedule.objects.filter(
-        pk=schedule.pk,
-        enabled=True,
-        next_run_at=due,
-        kind=schedule.kind,
-        expression=schedule.expression,
-        timezone=schedule.timezone,
+    last = Occurrence.objects.filter(schedule=OuterRef("pk"), run__isnull=False).order_by("-scheduled_for")
+    rows = (
+        Schedule.objects.filter(pk__in=[reckoning.schedule.pk for reckoning in found], enabled=True)
+        .select_for_update(of=("self",), no_key=True, skip_locked=True)
+        .prefetch_related("agent", "owner")
+        .annotate(is_member=Exists(membership), last_run=Subquery(last.values("run")[:1]))
+        .in_bulk()
     )
-    held = rows.select_for_update(of=("self",), no_key=True, skip_locked=True)
-    claimed = held.select_related("agent", "owner", "thread").annotate(is_member=Exists(membership)).first()
-    if claimed is None:
-        return None
-    # On databases without row locks (SQLite) this update's row count is what decides.
+    claimed = []
+    for reckoning in found:
+        row = rows.get(reckoning.schedule.pk)
+        if row is not None and row.next_run_at == reckoning.due and timing_of(row) == timing_of(reckoning.schedule):
+            _move_on(row, reckoning.following)
+            claimed.append(replace(reckoning, schedule=row))
+    return claimed
+
+
+def _move_on(schedule: Schedule, following: datetime | None) -> None:
+    schedule.next_run_at = following
     if following is None:
-        reason = ONE_TIME if schedule.kind == Schedule.Kind.ONCE else "No further time is to come."
-        taken = rows.update(next_run_at=None, enabled=False, disabled_reason=reason)
-    else:
-        taken = rows.update(next_run_at=following)
-    return claimed if taken else None
+        is_once = schedule.kind == Schedule.Kind.ONCE
+        _disable(schedule, ONE_TIME if is_once else "No further time is to come.")
 
 
-def _decide(schedule: Schedule, reckoning: Reckoning) -> Occurrence:
-    """The ledger's row for the newest due time, not saved yet; starts the run where there is to be one."""
-    refusal = _refusal(schedule)
-    if refusal:
-        _disable(schedule, refusal)
-        return _row(schedule, reckoning.newest, reckoning, Occurrence.Outcome.SKIPPED, f"Refused: {refusal}")
-    if reckoning.is_late and schedule.missed_policy == Schedule.Missed.NONE:
-        return _row(schedule, reckoning.newest, reckoning, Occurrence.Outcome.MISSED, MISSED)
-    busy = _unfinished_run(schedule) if schedule.overlap_policy == Schedule.Overlap.SKIP else None
-    if busy:
-        reason = f"Run {busy}, the one before, was still running."
-        return _row(schedule, reckoning.newest, reckoning, Occurrence.Outcome.SKIPPED, reason)
-    try:
-        with transaction.atomic():
-            run = _start(schedule, reckoning)
-    except ZergError as error:
-        return _row(schedule, reckoning.newest, reckoning, Occurrence.Outcome.SKIPPED, error.message)
-    return _row(schedule, reckoning.newest, reckoning, Occurrence.Outcome.RAN, "", run)
+def _disable(schedule: Schedule, reason: str) -> None:
+    schedule.enabled, schedule.next_run_at = False, None
+    schedule.disabled_reason = reason[:1].upper() + reason[1:300]
 
 
-def _start(schedule: Schedule, reckoning: Reckoning) -> Run:
-    run = run_agent(
-        schedule.agent,
-        actor=schedule.owner,
-        thread=thread_of(schedule),
-        text=schedule.prompt,
-        trigger=Run.Trigger.SCHEDULE,
-        key=f"schedule:{schedule.pk}:{reckoning.newest.isoformat()}",
+def _save(schedules: Sequence[Schedule]) -> None:
+    save_each(schedules, ["enabled", "disabled_reason", "next_run_at", "last_run_at", "thread"])
+    tell_agents({schedule.agent_id for schedule in schedules})
+    notices.tell_of_schedules(
+        Notice(
+            owner_id=schedule.owner_id,
+            agent_id=schedule.agent_id,
+            schedule_id=schedule.pk,
+            strength=Notice.Strength.NEEDS_YOU,
+            text=f"“{schedule.title[:120]}” is switched off: {schedule.disabled_reason}"[:300],
+        )
+        for schedule in schedules
+        if not schedule.enabled and schedule.disabled_reason != ONE_TIME
     )
-    Schedule.objects.filter(pk=schedule.pk).update(last_run_at=reckoning.now)
-    return run
+
+
+def _without_known(claimed: Sequence[Reckoning]) -> list[Reckoning]:
+    """Leaves out those whose newest due time was dealt with before the clock was set back."""
+    rows = Occurrence.objects.filter(
+        schedule__in=[reckoning.schedule.pk for reckoning in claimed],
+        scheduled_for__in={reckoning.newest for reckoning in claimed},
+    )
+    known = set(rows.values_list("schedule", "scheduled_for"))
+    unknown = []
+    for reckoning in claimed:
+        if (reckoning.schedule.pk, reckoning.newest) in known:
+            log.warning("Schedule %s: %s was dealt with before", reckoning.schedule.pk, reckoning.newest)
+        else:
+            unknown.append(reckoning)
+    return unknown
+
+
+def _decide(claimed: Sequence[Reckoning]) -> list[Occurrence]:
+    """The ledger's rows for the newest due times, not saved yet; starts the runs where there are to be some."""
+    unfinished = _unfinished_runs(claimed)
+    decided: dict[int, Occurrence] = {}
+    prompts: dict[int, str] = {}
+    for reckoning in claimed:
+        schedule = reckoning.schedule
+        try:
+            if refused := _refused(reckoning, unfinished):
+                decided[schedule.pk] = refused
+            else:
+                prompts[schedule.pk] = clean_content(prompt_for(schedule.agent, schedule.prompt))
+        except ZergError as error:
+            decided[schedule.pk] = newest_row(reckoning, Outcome.SKIPPED, error.message)
+    to_start = [reckoning for reckoning in claimed if reckoning.schedule.pk in prompts]
+    decided |= _start(to_start, prompts)
+    return [decided[reckoning.schedule.pk] for reckoning in claimed]
+
+
+def _refused(reckoning: Reckoning, unfinished: Collection[int]) -> Occurrence | None:
+    """The row of a due time at which there is to be no run."""
+    schedule = reckoning.schedule
+    if reason := _refusal(schedule):
+        _disable(schedule, reason)
+        return newest_row(reckoning, Outcome.SKIPPED, f"Refused: {reason}")
+    if reckoning.is_late and schedule.missed_policy == Schedule.Missed.NONE:
+        return newest_row(reckoning, Outcome.MISSED, MISSED)
+    if schedule.overlap_policy == Schedule.Overlap.SKIP and _last_run(schedule) in unfinished:
+        return newest_row(reckoning, Outcome.SKIPPED, f"Run {_last_run(schedule)}, the one before, was still running.")
+    return None
 
 
 def _refusal(schedule: Schedule) -> str:
@@ -200,75 +234,60 @@ def _refusal(schedule: Schedule) -> str:
         return "its owner is no longer a member of the workspace."
     if schedule.agent.archived_at is not None:
         return "its agent is archived."
-    if schedule.thread_mode == Schedule.ThreadMode.BOUND and schedule.thread is None:
+    if schedule.thread_mode == Schedule.ThreadMode.BOUND and schedule.thread_id is None:
         return "the thread it wrote to was deleted."
     return ""
 
 
-def _disable(schedule: Schedule, reason: str) -> None:
-    sentence = reason[:1].upper() + reason[1:300]
-    Schedule.objects.filter(pk=schedule.pk).update(enabled=False, next_run_at=None, disabled_reason=sentence)
+def _last_run(schedule: Schedule) -> int | None:
+    """The last run that the clock started for it."""
+    last: int | None = schedule.last_run  # type: ignore[attr-defined]  # annotated by _claim
+    return last
 
 
-def _unfinished_run(schedule: Schedule) -> int | None:
-    """The id of the last scheduled run, if it has not ended."""
-    last = Occurrence.objects.filter(schedule=schedule, run__isnull=False).order_by("-scheduled_for")
-    status = last.values_list("run", "run__status").first()
-    return status[0] if status and status[1] in UNFINISHED else None
+def _unfinished_runs(claimed: Sequence[Reckoning]) -> set[int]:
+    """Of the schedules' last runs those that have not ended."""
+    last = {run for reckoning in claimed if (run := _last_run(reckoning.schedule)) is not None}
+    return set(Run.objects.filter(pk__in=last, status__in=UNFINISHED).values_list("pk", flat=True)) if last else set()
 
 
-def _row(
-    schedule: Schedule,
-    scheduled_for: datetime,
-    reckoning: Reckoning,
-    outcome: Occurrence.Outcome,
-    reason: str,
-    run: Run | None = None,
-) -> Occurrence:
-    said = [reason]
-    if scheduled_for == reckoning.newest:
-        if outcome == Occurrence.Outcome.RAN and reckoning.is_late:
-            said.append("Zerg was off or too busy at the time, so it ran late.")
-        if reckoning.more_missed:
-            since = reckoning.missed[0].strftime("%Y-%m-%d %H:%M")
-            said.append(
-                f"More than {MOST_MISSED} times were missed since {since} UTC; the first {MOST_MISSED} are listed."
-            )
-        elif reckoning.missed:
-            said.append(f"{len(reckoning.missed)} earlier times were missed.")
-    return Occurrence(
-        schedule=schedule,
-        scheduled_for=scheduled_for,
-        fired_at=reckoning.now,
-        outcome=outcome,
-        reason=" ".join(filter(None, said))[:300],
-        lateness_seconds=round((reckoning.now - scheduled_for).total_seconds(), 3),
-        run=run,
-    )
+def _start(ready: Sequence[Reckoning], prompts: Mapping[int, str]) -> dict[int, Occurrence]:
+    """Starts the runs, and gives the ledger's rows of their due times by the schedules' ids."""
+    starts = []
+    try:
+        with transaction.atomic():
+            threads = threads_of([reckoning.schedule for reckoning in ready])
+            for reckoning, thread_id in zip(ready, threads, strict=True):
+                schedule = reckoning.schedule
+                key = f"schedule:{schedule.pk}:{reckoning.newest.isoformat()}"
+                starts.append(Start(thread_id, prompts[schedule.pk], schedule.owner, Run.Trigger.SCHEDULE, key))
+            runs = start_runs(starts)
+    except ZergError as error:
+        if len(ready) > 1:  # whose it is shows when each is fired alone
+            raise
+        return {each.schedule.pk: newest_row(each, Outcome.SKIPPED, error.message) for each in ready}
+    for reckoning in ready:
+        reckoning.schedule.last_run_at = reckoning.now
+    return {each.schedule.pk: newest_row(each, Outcome.RAN, run=run) for each, run in zip(ready, runs, strict=True)}
 
 
 @transaction.atomic
-def _write_off(schedule: Schedule, due: datetime, error: Exception) -> Occurrence | None:
-    """Writes down a due time that could not be dealt with, and moves on; a timing that cannot be read is disabled."""
-    now = timezone.now()
+def _write_off(schedule: Schedule, error: Exception) -> bool:
+    """Writes down a due time that could not be dealt with, and moves on; a timing that cannot be read is disabled.
+
+    False when another beat has it, or when it was changed meanwhile.
+    """
+    now, due = timezone.now(), _due_time(schedule)
     sentence = error.message if isinstance(error, ZergError) else "a fault in Zerg; its log says more."
     try:
-        following = timing.next_times(schedule.kind, schedule.expression, schedule.timezone, now, 1)
+        following = timing.next_times(*timing_of(schedule), now, 1)
     except ZergError:
         following = []
-    if _claim(schedule, due, following[0] if following else None) is None:
-        return None
-    if not following:
-        _disable(schedule, sentence)
-    occurrence, _ = Occurrence.objects.get_or_create(
-        schedule=schedule,
-        scheduled_for=due,
-        defaults={
-            "fired_at": now,
-            "outcome": Occurrence.Outcome.SKIPPED,
-            "reason": f"Error: {sentence}"[:300],
-            "lateness_seconds": round((now - due).total_seconds(), 3),
-        },
-    )
-    tell_agent(schedule.agent_id)
-    return occurrence
+    claimed = _claim([Reckoning(schedule, now, due, [], False, due, following[0] if following else None)])
+    for reckoning in claimed:
+        if not following:
+            _disable(reckoning.schedule, sentence)
+        row = newest_row(reckoning, Outcome.SKIPPED, f"Error: {sentence}")
+        Occurrence.objects.bulk_create([row], ignore_conflicts=True)
+        _save([reckoning.schedule])
+    return bool(claimed)

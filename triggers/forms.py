@@ -102,7 +102,7 @@ def initial_of(schedule: Schedule) -> dict[str, Any]:
 
 
 def _threads(user: User, schedule: Schedule | None) -> list[tuple[str, str]]:
-    rows = Thread.objects.for_user(user).filter(agent__archived_at=None).select_related("agent")
+    rows = Thread.objects.for_user(user).filter(agent__archived_at=None, agent__trial=False).select_related("agent")
     listed = list(rows.order_by("-updated_at", "-id")[:MOST_THREADS])
     if schedule and schedule.thread and schedule.thread not in listed:
         listed.append(schedule.thread)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import Q
 
-from accounts.models import User
+from accounts.models import User, is_member
 from agents.models import Agent
 from common.access import OwnedQuerySet
 from common.errors import ZergError
@@ -66,14 +66,17 @@ class Schedule(models.Model):
                 name="one_default_schedule_per_agent_and_owner",
             )
         ]
-        indexes = [models.Index(fields=["next_run_at"], condition=Q(enabled=True), name="schedules_due")]
+        indexes = [
+            models.Index(fields=["next_run_at"], condition=Q(enabled=True), name="schedules_due"),
+            models.Index(fields=["agent", "next_run_at"], condition=Q(enabled=True), name="schedules_of_agent"),
+        ]
 
     def __str__(self) -> str:
         return self.name or f"Schedule {self.pk}"
 
     @staticmethod
     def visible_to(user: User) -> Q:
-        return Q(owner=user, agent__workspace__memberships__user=user)
+        return Q(owner=user) & Q(is_member(user, "agent__workspace"))
 
     @property
     def sentence(self) -> str:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from itertools import islice
+from functools import cache
 from random import Random
+from textwrap import shorten
 
 from django.db import connection, transaction
+from django.db.models import Model
 from django.utils import timezone
 
 from accounts.models import User
-from agents.models import Agent
-from agents.services import create_agent
+from agents.models import VERSIONED_FIELDS, Agent, AgentVersion
 from common.markdown import render_html
 from runs.models import Run, RunStatus, Step
-from threads.models import Thread, ThreadMessage
+from threads.models import Thread, ThreadMessage, ThreadRead
+from triggers.models import Schedule
+from triggers.services import tell_agents
+from triggers.timing import next_times
 
 BATCH = 2000
+THREADS_AT_ONCE = 200
+INPUT_TOKENS, OUTPUT_TOKENS, CONTEXT_WINDOW = 900, 120, 8192
+"""Of each answer, by a model without a price."""
 
 ROLES = [
     ("Scout", "Reads release notes and changelogs each morning and writes a brief."),
@@ -33,6 +41,7 @@ QUESTIONS = [
     "Compare the two versions and tell me which one to take.",
     "Write me a shell line that lists the ten largest files here.",
 ]
+TITLES = [shorten(question, 60, placeholder=" …") for question in QUESTIONS]
 ANSWERS = [
     "Two releases landed. One needs action before Friday:\n\n"
     "| Package | From | To | Risk |\n|---|---|---|---|\n| asgi-core | 3.8 | 4.0 | High |\n"
@@ -46,75 +55,165 @@ ANSWERS = [
 ]
 
 
-def make(user: User, *, agents: int, threads: int, messages: int, seed: int = 1) -> None:
-    """Adds agents, threads and messages in these quantities to the user's workspace; the same seed, the same data."""
+def make(
+    user: User, *, agents: int, threads: int, messages: int, longest: int = 0, schedules: int = 0, seed: int = 1
+) -> None:
+    """Adds data in these quantities to the user's workspace; the same seed, the same data.
+
+    The messages are shared out evenly between the threads; the last thread has ``longest`` more.
+    """
     chance = Random(seed)  # noqa: S311 - sample data, not a secret
-    made = [_agent(user, number, chance) for number in range(agents)]
+    made = _agents(user, agents, chance)
+    shares = [messages // threads + (number < messages % threads) for number in range(threads)]
+    if longest:
+        shares[-1] += longest
+    for start in range(0, threads, THREADS_AT_ONCE):
+        part = shares[start : start + THREADS_AT_ONCE]
+        with transaction.atomic():
+            _threads(user, [made[(start + number) % agents] for number in range(len(part))], part, chance)
+    if schedules:
+        _schedules(user, made, schedules, chance)
+
+
+def _agents(user: User, count: int, chance: Random) -> list[Agent]:
+    workspace, now = user.give_workspace(), timezone.now()
+    made = []
+    for number in range(count):
+        name, description = ROLES[number % len(ROLES)]
+        agent = Agent(
+            workspace=workspace,
+            created_by=user,
+            name=name + (f" {number // len(ROLES) + 1}" if number >= len(ROLES) else ""),
+            description=description,
+            system_instructions=f"You are {name}. {description} Be brief.",
+            task_instructions="Summarise what changed since the last run.",
+            pulse="".join(chance.choices("sfc", [90, 7, 3], k=30)),
+            last_run_at=now - timedelta(minutes=chance.randrange(5, 3000)),
+            version_number=1,
+        )
+        made.append(agent)
     with transaction.atomic():
-        rows = [_thread(user, made[number % agents], chance) for number in range(threads)] if agents else []
-        Thread.objects.bulk_create(rows, batch_size=BATCH)
-    for number, thread in enumerate(rows):
-        share = messages // threads + (number < messages % threads)
-        _fill(thread, share, chance)
-    _link_rows()
+        Agent.objects.bulk_create(made)
+        AgentVersion.objects.bulk_create(
+            AgentVersion(
+                agent=agent,
+                number=1,
+                snapshot={name: getattr(agent, name) for name in VERSIONED_FIELDS},
+                created_by=user,
+            )
+            for agent in made
+        )
+    return made
 
 
-def _agent(user: User, number: int, chance: Random) -> Agent:
-    name, description = ROLES[number % len(ROLES)]
-    suffix = f" {number // len(ROLES) + 1}" if number >= len(ROLES) else ""
-    agent = create_agent(
-        workspace=user.give_workspace(),
-        author=user,
-        name=name + suffix,
-        description=description,
-        system_instructions=f"You are {name}. {description} Be brief.",
-        task_instructions="Summarise what changed since the last run.",
+def _threads(user: User, agents: list[Agent], shares: list[int], chance: Random) -> None:
+    """A thread with each of ``agents``, and its share of messages. The rows know each other by ids taken in advance."""
+    threads = [
+        Thread(
+            pk=pk,
+            agent=agent,
+            owner=user,
+            title=chance.choice(TITLES),
+            last_seq=share,
+            version=share,
+            input_tokens=INPUT_TOKENS * (share // 2),
+            output_tokens=OUTPUT_TOKENS * (share // 2),
+            unpriced=share > 1,
+        )
+        for pk, agent, share in zip(_ids(Thread, len(agents)), agents, shares, strict=True)
+    ]
+    run_ids = iter(_ids(Run, sum(share // 2 for share in shares)))
+    message_ids = iter(_ids(ThreadMessage, sum(shares)))
+    runs: list[Run] = []
+    messages: list[ThreadMessage] = []
+    for thread in threads:
+        filled = list(_conversation(thread, run_ids, message_ids, chance))
+        thread.leaf = filled[-1][0] if filled else None
+        messages += [message for message, _ in filled]
+        runs += [run for _, run in filled if run is not None]
+    Thread.objects.bulk_create(threads)
+    ThreadMessage.objects.bulk_create(messages)
+    Run.objects.bulk_create(runs)
+    Step.objects.bulk_create(_step(run) for run in runs)
+    # One thread of five has a question and its answer that nobody has read yet.
+    ThreadRead.objects.bulk_create(
+        ThreadRead(
+            thread=thread, user=user, seq=max(0, thread.last_seq - 2 * (number % 5 == 3)), seen_at=timezone.now()
+        )
+        for number, thread in enumerate(threads)
     )
-    agent.pulse = "".join(chance.choices("sfc", [90, 7, 3], k=30))
-    agent.last_run_at = timezone.now() - timedelta(minutes=chance.randrange(5, 3000))
-    agent.save(update_fields=["pulse", "last_run_at"])
-    return agent
 
 
-def _thread(user: User, agent: Agent, chance: Random) -> Thread:
-    return Thread(agent=agent, owner=user, title=chance.choice(QUESTIONS)[:60])
+def _ids(model: type[Model], count: int) -> list[int]:
+    """Ids for new rows, which nobody else is given."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            sequence = "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)"
+            cursor.execute(sequence, [table, count])
+            return [number for (number,) in cursor.fetchall()]
+        cursor.execute("SELECT seq FROM sqlite_sequence WHERE name = %s", [table])
+        last = (cursor.fetchone() or [0])[0]
+        return list(range(last + 1, last + 1 + count))
 
 
-def _fill(thread: Thread, count: int, chance: Random) -> None:
-    """Questions and answers in turn, ``count`` rows in all, each answer with its run and step."""
-    began = timezone.now() - timedelta(hours=count)
+def _conversation(
+    thread: Thread, run_ids: Iterator[int], message_ids: Iterator[int], chance: Random
+) -> Iterator[tuple[ThreadMessage, Run | None]]:
+    """Questions and answers in turn, each answer with its run."""
     answered = timezone.now()
-    moments = [began + timedelta(hours=number) for number in range(count)]
-    runs = Run.objects.bulk_create([_run(thread, moment, answered) for moment in moments[1::2]], batch_size=BATCH)
-    rendered = {answer: str(render_html(answer)) for answer in ANSWERS}
+    question: ThreadMessage | None = None
+    parent_id: int | None = None
+    for number in range(thread.last_seq):
+        moment = answered - timedelta(hours=thread.last_seq - number)
+        run = _run(thread, next(run_ids), question, moment, answered) if question else None
+        message = _message(thread, next(message_ids), number, moment, run, chance)
+        message.parent_id, parent_id = parent_id, message.pk
+        question = None if run else message
+        yield message, run
+
+
+def _schedules(user: User, agents: list[Agent], count: int, chance: Random) -> None:
+    """Schedules of the agents in turn, each day at a time of its own."""
+    now = timezone.now()
+    minutes = [f"{minute} {hour} * * *" for hour in range(24) for minute in range(60)]
+    upcoming = {text: next_times("cron", text, "UTC", now, 1)[0] for text in minutes}
     rows = []
-    for number, moment in enumerate(moments):
-        run = runs[number // 2] if number // 2 < len(runs) else None
-        rows.append(_message(thread, number, moment, run, chance, rendered))
-    made = iter(rows)
-    while batch := list(islice(made, BATCH)):
-        ThreadMessage.objects.bulk_create(batch)
-    Step.objects.bulk_create([_step(run) for run in runs], batch_size=BATCH)
-    leaf = rows[-1] if rows else None
-    Thread.objects.filter(pk=thread.pk).update(leaf=leaf, last_seq=count, version=count)
+    for number in range(count):
+        expression = chance.choice(minutes)
+        rows.append(
+            Schedule(
+                agent=agents[number % len(agents)],
+                owner=user,
+                expression=expression,
+                next_run_at=upcoming[expression],
+            )
+        )
+    with transaction.atomic():
+        Schedule.objects.bulk_create(rows, batch_size=BATCH)
+        tell_agents([agent.pk for agent in agents])
 
 
-def _run(thread: Thread, moment: datetime, answered: datetime) -> Run:
+def _run(thread: Thread, pk: int, question: ThreadMessage, moment: datetime, answered: datetime) -> Run:
     return Run(
+        pk=pk,
         thread=thread,
+        input_message=question,
         agent_id=thread.agent_id,
+        owner_id=thread.owner_id,
         actor_id=thread.owner_id,
         status=RunStatus.SUCCEEDED,
         reason=Run.Reason.COMPLETED,
         trigger=Run.Trigger.CHAT,
         attempt=1,
         model="sample",
+        context_window=CONTEXT_WINDOW,
         queued_at=moment,
         started_at=moment,
         first_token_at=moment,
         finished_at=min(moment + timedelta(seconds=4), answered),
-        input_tokens=900,
-        output_tokens=120,
+        input_tokens=INPUT_TOKENS,
+        output_tokens=OUTPUT_TOKENS,
     )
 
 
@@ -133,34 +232,27 @@ def _step(run: Run) -> Step:
     )
 
 
-def _message(
-    thread: Thread, number: int, moment: datetime, run: Run | None, chance: Random, rendered: dict[str, str]
-) -> ThreadMessage:
-    is_question = number % 2 == 0
+def _message(thread: Thread, pk: int, number: int, moment: datetime, run: Run | None, chance: Random) -> ThreadMessage:
+    is_question = run is None
     content = chance.choice(QUESTIONS if is_question else ANSWERS)
     return ThreadMessage(
+        pk=pk,
         thread=thread,
         seq=number + 1,
         version=number + 1,
         role=ThreadMessage.Role.USER if is_question else ThreadMessage.Role.ASSISTANT,
         source=ThreadMessage.Source.USER if is_question else ThreadMessage.Source.AGENT,
         content=content,
-        html="" if is_question else rendered[content],
+        html="" if is_question else _rendered(content),
         author_id=thread.owner_id if is_question else None,
         run_id=run.pk if run else None,
         timestamp=moment,
-        input_tokens=None if is_question else 900,
+        input_tokens=None if is_question else INPUT_TOKENS,
         cached_tokens=None if is_question else 0,
-        output_tokens=None if is_question else 120,
+        output_tokens=None if is_question else OUTPUT_TOKENS,
     )
 
 
-def _link_rows() -> None:
-    """Each row follows the one before it; one statement, since ids are known only after the rows are there."""
-    table = connection.ops.quote_name(ThreadMessage._meta.db_table)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"UPDATE {table} SET parent_id = (SELECT earlier.id FROM {table} earlier "  # noqa: S608 - a constant name
-            f"WHERE earlier.thread_id = {table}.thread_id AND earlier.seq = {table}.seq - 1) "
-            f"WHERE parent_id IS NULL AND seq > 1"
-        )
+@cache
+def _rendered(answer: str) -> str:
+    return str(render_html(answer))

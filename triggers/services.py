@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,10 +16,11 @@ from accounts.models import User
 from agents.models import Agent
 from agents.schedules import DefaultSchedule
 from common.errors import ZergError
-from runs.models import Run
+from runs import notices
+from runs.models import Notice, Run
 from runs.services import run_agent
 from threads.models import Thread
-from threads.services import clean_content, create_thread
+from threads.services import clean_content
 from triggers import timing
 from triggers.models import Schedule
 
@@ -48,7 +50,7 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
     """
     _require_known(changes)
     current = _locked(schedule)
-    before, was_enabled, mode = _timing(current), current.enabled, current.thread_mode
+    before, was_enabled, mode = timing_of(current), current.enabled, current.thread_mode
     agents = {current.agent_id}
     for name, value in changes.items():
         setattr(current, name, value)
@@ -57,9 +59,10 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
         current.thread = None
     _clean(current)
     current.is_default = current.is_default and current.kind == Schedule.Kind.CRON and len(agents) == 1
-    if _timing(current) != before or current.enabled != was_enabled:
+    if timing_of(current) != before or current.enabled != was_enabled:
         _set_next_time(current)
     current.save()
+    notices.settle(Notice.objects.filter(schedule_id=current.pk))
     for agent_id in agents:
         tell_agent(agent_id)
     return current
@@ -68,7 +71,7 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
 def check_schedule(wanted: Schedule, *, current: Schedule | None) -> None:
     """Whether saving ``wanted`` over ``current`` (None: as a new one) would do. Raises ZergError(``bad_schedule``)."""
     _clean(wanted)
-    if current is None or _timing(wanted) != _timing(current) or wanted.enabled != current.enabled:
+    if current is None or timing_of(wanted) != timing_of(current) or wanted.enabled != current.enabled:
         _set_next_time(wanted)
 
 
@@ -85,6 +88,7 @@ def resume(schedule: Schedule) -> Schedule:
 @transaction.atomic
 def delete_schedule(schedule: Schedule) -> None:
     """Removes a schedule with its ledger. Its threads and runs stay."""
+    notices.settle(Notice.objects.filter(schedule_id=schedule.pk))
     schedule.delete()
     tell_agent(schedule.agent_id)
 
@@ -98,9 +102,10 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
     current = _locked(schedule)
     if current.agent.archived_at is not None:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
-    thread = thread_of(current)
+    (thread_id,) = threads_of([current])
+    thread = Thread.objects.get(pk=thread_id)
     run = run_agent(current.agent, actor=actor, thread=thread, text=current.prompt, trigger=Run.Trigger.MANUAL)
-    Schedule.objects.filter(pk=current.pk).update(last_run_at=clock.now())
+    Schedule.objects.filter(pk=current.pk).update(thread=current.thread, last_run_at=clock.now())
     return run
 
 
@@ -160,34 +165,57 @@ def _create_default(agent: Agent, user: User, fields: dict[str, str]) -> None:
         update_schedule(Schedule.objects.get(agent=agent, owner=user, is_default=True), **fields)
 
 
-def thread_of(schedule: Schedule) -> Thread:
-    """The thread that the next run writes to, made where there is none. Raises ZergError when a bound one is gone."""
-    if schedule.thread is not None and schedule.thread_mode != Schedule.ThreadMode.NEW:
-        return schedule.thread
-    if schedule.thread_mode == Schedule.ThreadMode.BOUND:
+def threads_of(schedules: Sequence[Schedule]) -> list[int]:
+    """The ids of the threads that the next runs write to, made where there are none.
+
+    A schedule remembers a thread of its own (not saved yet). Raises ZergError when a bound one is gone.
+    """
+    each_time = Schedule.ThreadMode.NEW
+    threads = {row.pk: row.thread_id for row in schedules if row.thread_id and row.thread_mode != each_time}
+    new = [row for row in schedules if row.pk not in threads]
+    if any(row.thread_mode == Schedule.ThreadMode.BOUND for row in new):
         raise ZergError("conflict", "The thread it wrote to was deleted. Choose another one.")
-    thread = create_thread(
-        schedule.agent,
-        owner=schedule.owner,
-        title=schedule.title[:200],
-        thread_type=Thread.Type.SCHEDULE,
-        title_by_person=True,
+    made = Thread.objects.bulk_create(
+        Thread(
+            agent=row.agent,
+            owner=row.owner,
+            title=row.title[:200],
+            thread_type=Thread.Type.SCHEDULE,
+            title_by_person=True,
+        )
+        for row in new
     )
-    if schedule.thread_mode == Schedule.ThreadMode.OWN:
-        schedule.thread = thread
-        Schedule.objects.filter(pk=schedule.pk).update(thread=thread)
-    return thread
+    for row, thread in zip(new, made, strict=True):
+        threads[row.pk] = thread.pk
+        if row.thread_mode == Schedule.ThreadMode.OWN:
+            row.thread = thread
+    return [threads[row.pk] for row in schedules]
 
 
-def tell_agent(agent_id: int) -> None:
-    """Keeps on the agent's row what lists show: when it runs next, and its default schedule's text."""
+def tell_agents(agent_ids: Collection[int]) -> None:
+    """Keeps on the agents' rows what lists show: when they run next, and their default schedule's text.
+
+    The rows are locked in the order of their ids, so that two who tell the same ones never wait for each other.
+    """
     own = Schedule.objects.filter(agent=OuterRef("pk"))
     coming = own.filter(enabled=True, next_run_at__isnull=False).order_by("next_run_at")
     default = own.filter(is_default=True).order_by("-updated_at")
-    Agent.objects.filter(pk=agent_id).update(
+    agents = Agent.objects.filter(pk__in=agent_ids)
+    list(agents.select_for_update(no_key=True).order_by("pk").values_list("pk"))
+    agents.update(
         next_run_at=Subquery(coming.values("next_run_at")[:1]),
         schedule=Coalesce(Subquery(default.values("expression")[:1]), Value("")),
     )
+
+
+def tell_agent(agent_id: int) -> None:
+    """The same for one."""
+    tell_agents([agent_id])
+
+
+def timing_of(schedule: Schedule) -> tuple[str, str, str]:
+    """Kind, expression and zone: what functions of ``triggers.timing`` begin with."""
+    return schedule.kind, schedule.expression, schedule.timezone
 
 
 def _locked(schedule: Schedule) -> Schedule:
@@ -198,17 +226,13 @@ def _locked(schedule: Schedule) -> Schedule:
     return current
 
 
-def _timing(schedule: Schedule) -> tuple[str, str, str]:
-    return schedule.kind, schedule.expression, schedule.timezone
-
-
 def _set_next_time(schedule: Schedule) -> None:
     now = clock.now()
     if schedule.enabled:
         if schedule.agent.archived_at is not None:
             _refuse("agent", f"{schedule.agent} is archived. Restore it first.")
-        schedule.expression = timing.check(*_timing(schedule), now)
-        schedule.next_run_at = timing.next_times(*_timing(schedule), now, 1)[0]
+        schedule.expression = timing.check(*timing_of(schedule), now)
+        schedule.next_run_at = timing.next_times(*timing_of(schedule), now, 1)[0]
         schedule.disabled_reason = ""
     else:
         schedule.next_run_at = None
@@ -216,7 +240,7 @@ def _set_next_time(schedule: Schedule) -> None:
 
 def _clean(schedule: Schedule) -> None:
     """Checks what a person gave and brings it into its stored form."""
-    schedule.expression = timing.normal(*_timing(schedule))
+    schedule.expression = timing.normal(*timing_of(schedule))
     try:
         schedule.clean_fields(exclude=["disabled_reason"])
     except ValidationError as error:

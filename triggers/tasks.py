@@ -1,26 +1,47 @@
-"""Celery's door to schedules: the clock."""
+"""The clock of schedules. It runs in beat's own process: workers may be busy for minutes, the broker may be down."""
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
+from typing import Any
 
-from celery import shared_task
+from celery.signals import beat_init
+from django.conf import settings
+from django.db import close_old_connections
 
-from common import alive
+from common import alive, process
+from runs.recovery import recover_expired
 from triggers.firing import fire_due
 
-_one_at_a_time = threading.Lock()
+log = logging.getLogger(__name__)
 
 
-@shared_task
 def tick() -> None:
-    """Fires what is due. While a tick of this process is still at it, the next one leaves it to that one.
+    """Fires what is due, and finds the runs whose worker is gone: it may have been the only one.
 
-    Several processes may tick at once; that is safe, see ``triggers.firing``.
+    Several processes may do so at once; that is safe, see ``triggers.firing``.
     """
     alive.mark("beat")
-    if _one_at_a_time.acquire(blocking=False):
+    fire_due()
+    recover_expired()
+
+
+def _run_clock() -> None:
+    """Ticks as long as the process lives."""
+    process.settle()  # a tick makes thousands of rows
+    while True:
+        began = time.monotonic()
+        close_old_connections()
         try:
-            fire_due()
-        finally:
-            _one_at_a_time.release()
+            tick()
+        except Exception:  # whatever it is (the database restarts): a clock that stops would fire nothing any more
+            log.warning("A tick failed; the next one comes soon", exc_info=True)
+        close_old_connections()
+        time.sleep(max(0.0, settings.TICK_SECONDS - (time.monotonic() - began)))
+
+
+@beat_init.connect
+def _start_clock(**_: Any) -> None:
+    threading.Thread(target=_run_clock, name="clock", daemon=True).start()

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice, takewhile
 from typing import NoReturn
 from zoneinfo import ZoneInfo
@@ -61,6 +62,7 @@ def check(kind: str, expression: str, timezone: str, after: datetime) -> str:
     return clean
 
 
+@lru_cache(maxsize=1024)
 def normal(kind: str, expression: str, timezone: str) -> str:
     """The expression with its accidental forms removed: ``15 minutes`` becomes ``900``."""
     where, text = zone(timezone), " ".join(expression.split())
@@ -79,6 +81,7 @@ def normal(kind: str, expression: str, timezone: str) -> str:
     raise ZergError("bad_schedule", message, {"kind": message})
 
 
+@lru_cache(maxsize=1024)
 def describe(kind: str, expression: str, timezone: str) -> str:
     """What the schedule means, in words: ``At 07:00 on weekdays, Europe/Berlin``."""
     text = normal(kind, expression, timezone)

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
@@ -17,6 +16,7 @@ from accounts.people import PersonRequest, signed_in
 from accounts.zones import ZONES, zone_of
 from agents.models import Agent
 from common.errors import ZergError
+from common.paging import numbered, stretch
 from common.redirects import see_other
 from common.templatetags.zerg import in_words
 from triggers import services
@@ -24,6 +24,7 @@ from triggers.forms import ScheduleForm, initial_of
 from triggers.models import Occurrence, Schedule
 
 PER_PAGE = 50
+SOONEST_FIRST = (F("next_run_at").asc(nulls_last=True), "-id")
 FIRST = {"kind": "cron", "thread_mode": "own", "overlap_policy": "skip", "missed_policy": "latest", "enabled": True}
 
 
@@ -31,20 +32,26 @@ FIRST = {"kind": "cron", "thread_mode": "own", "overlap_policy": "skip", "missed
 @require_safe
 def schedule_list(request: PersonRequest) -> HttpResponse:
     """The person's schedules with what they do next and did last; those that are due soonest first."""
-    page = Paginator(_with_last(Schedule.objects.for_user(request.user)), PER_PAGE).get_page(request.GET.get("page"))
+    rows = Schedule.objects.for_user(request.user).order_by(*SOONEST_FIRST).only("pk")
+    page = numbered(rows, request.GET, PER_PAGE).with_rows(_shown)
     return render(request, "schedules/page_list.html", {"page": page})
 
 
-def _with_last(schedules: QuerySet[Schedule]) -> QuerySet[Schedule]:
+def _shown(ids: list[int]) -> list[Schedule]:
+    """Schedules with the last of their due times."""
     last = Occurrence.objects.filter(schedule=OuterRef("pk")).order_by("-scheduled_for", "-id")
-    rows = schedules.select_related("agent").annotate(
-        last_outcome=Subquery(last.values("outcome")[:1]),
-        last_reason=Subquery(last.values("reason")[:1]),
-        last_time=Subquery(last.values("scheduled_for")[:1]),
-        last_run=Subquery(last.values("run")[:1]),
-        last_status=Subquery(last.values("run__status")[:1]),
+    rows = (
+        Schedule.objects.filter(pk__in=ids)
+        .select_related("agent")
+        .annotate(
+            last_outcome=Subquery(last.values("outcome")[:1]),
+            last_reason=Subquery(last.values("reason")[:1]),
+            last_time=Subquery(last.values("scheduled_for")[:1]),
+            last_run=Subquery(last.values("run")[:1]),
+            last_status=Subquery(last.values("run__status")[:1]),
+        )
     )
-    return rows.order_by(F("next_run_at").asc(nulls_last=True), "-id")
+    return list(rows.order_by(*SOONEST_FIRST))
 
 
 @signed_in
@@ -84,8 +91,7 @@ def schedule_detail(request: PersonRequest, pk: int) -> HttpResponse:
         else:
             messages.success(request, "Saved.")
             return see_other("schedules:detail", pk)
-    rows = schedule.occurrences.select_related("run").order_by("-scheduled_for", "-id")
-    ledger = Paginator(rows, PER_PAGE).get_page(request.GET.get("page"))
+    ledger = stretch(schedule.occurrences.select_related("run"), request.GET, PER_PAGE, by="scheduled_for")
     return _form_page(request, form, {"schedule": schedule, "page": ledger})
 
 

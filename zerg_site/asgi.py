@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import os
+import sys
 
+import django
 from channels.routing import ProtocolTypeRouter, URLRouter
-from django.core.asgi import get_asgi_application
 from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zerg_site.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 from api.consumers import ApiSocket  # noqa: E402 - consumers need the apps that the line above loads
+from common import process  # noqa: E402
 from threads.consumers import PageSocket  # noqa: E402
-from threads.sockets import FRAME_BYTES  # noqa: E402
-from zerg_site.sockets import bound_frames, closing_unknown_paths  # noqa: E402
+from zerg_site.handler import ThreadedHandler  # noqa: E402
+from zerg_site.sockets import closing_unknown_paths  # noqa: E402
 
-bound_frames(FRAME_BYTES)
+if "daphne.cli" in sys.modules:  # it imports this file before it makes its server; other servers have options
+    from zerg_site.server import stand_in
+
+    stand_in()
 
 application = ProtocolTypeRouter(
     {
-        "http": django_application,
+        "http": ThreadedHandler(),
         "websocket": closing_unknown_paths(
             URLRouter(
                 [
@@ -31,3 +36,5 @@ application = ProtocolTypeRouter(
         ),
     }
 )
+
+process.settle()

@@ -102,8 +102,10 @@ def database(url: str, data_dir: Path) -> dict[str, object]:
 
 def _sqlite(path: Path) -> dict[str, object]:
     return {
-        "ENGINE": "django.db.backends.sqlite3",
+        "ENGINE": "common.sqlite",
         "NAME": path,
+        # By its name for Django's own backend alone, pytest-django knows that each of several processes has its own.
+        "TEST": {"NAME": ":memory:"},
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             # A deferred transaction that turns to writing fails at once, whatever the timeout: take the lock first.

@@ -41,10 +41,8 @@ def _behind_the_bus() -> dict[str, str]:
     except alive.BUS_ERRORS:
         unknown = "unknown: it is heard of over the bus, which is down"
         return {"bus": "down: the Redis server does not answer"} | dict.fromkeys(alive.PARTS, unknown)
-    return {"bus": OK} | {part: OK if living[part] else _why_silent(part, living) for part in living}
+    return {"bus": OK} | {part: OK if lives else _why_silent(part) for part, lives in living.items()}
 
 
-def _why_silent(part: str, living: dict[str, bool]) -> str:
-    if part == "beat" and not living["worker"]:
-        return "unknown: it is heard of through the worker, which is down"
+def _why_silent(part: str) -> str:
     return f"down: the {part} was not heard of for {alive.life_of(part)} seconds"

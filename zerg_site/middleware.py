@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 from django.utils.cache import patch_vary_headers
 
@@ -12,6 +14,13 @@ from common.errors import ZergError
 
 Handler = Callable[[HttpRequest], HttpResponse]
 PROGRAMS = ("/api/", "/hooks/", "/v1/")
+
+
+class compressed_pages(GZipMiddleware):
+    """Pages travel compressed; what streams leaves piece by piece, as it is."""
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        return response if response.streaming else super().process_response(request, response)
 
 
 def api_trailing_slash(get_response: Handler) -> Handler:
@@ -31,7 +40,7 @@ def htmx_manners(get_response: Handler) -> Handler:
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         patch_vary_headers(response, ["HX-Request"])
-        if not response.has_header("Cache-Control") and not request.path_info.startswith("/static/"):
+        if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store"
         is_redirect_to_sign_in = response.status_code == 302 and response["Location"].startswith("/sign-in/")
         if getattr(request, "htmx", False) and is_redirect_to_sign_in:

@@ -45,7 +45,8 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "zerg_site.static.static_files",
+    "zerg_site.middleware.compressed_pages",
     "csp.middleware.CSPMiddleware",
     "zerg_site.middleware.api_trailing_slash",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -72,6 +73,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "runs.context.inbox",
             ],
         },
     }
@@ -105,12 +107,11 @@ DATETIME_FORMAT = "j M Y, H:i"
 DATE_FORMAT = "j M Y"
 
 STATIC_URL = "static/"
-STATIC_ROOT = DATA_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns of a folder that is not there
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Files are served straight from the code, found once at start: no collectstatic step to forget.
-WHITENOISE_USE_FINDERS = True
-WHITENOISE_AUTOREFRESH = DEBUG
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "zerg_site.static.VersionedFiles"},
+}
 
 # Cookies, transport, headers. Behind a proxy the public origin says https and the proxy sets X-Forwarded-Proto.
 SESSION_COOKIE_NAME = "__Host-zerg" if HTTPS else "zerg"
@@ -152,12 +153,16 @@ LOCAL_MODEL_URL = env.text("ZERG_LOCAL_MODEL_URL")
 LOCAL_MODEL_NAME = env.text("ZERG_LOCAL_MODEL_NAME", "smollm2-135m-instruct")
 DEFAULT_MODEL = env.text("ZERG_DEFAULT_MODEL")
 EGRESS_ALLOW = env.words("ZERG_EGRESS_ALLOW")
+# Python modules with tools of the operator's own.
+TOOL_MODULES = env.words("ZERG_TOOLS")
 
 # Seconds, but for FLUSH_MS. The model's timeouts are those of engine.Limits unless set here.
 TICK_SECONDS = env.number("ZERG_TICK_SECONDS", 2, least=0.2, most=60)
 FLUSH_MS = env.number("ZERG_FLUSH_MS", 40, least=0, most=1000)
 LEASE_SECONDS = env.number("ZERG_LEASE_SECONDS", 30, least=1, most=600)
 CHECKPOINT_SECONDS = env.number("ZERG_CHECKPOINT_SECONDS", 1, least=0.1, most=10)
+# How many runs one worker process works on at the same time.
+WORKER_RUNS = int(env.number("ZERG_WORKER_RUNS", 250, least=1, most=10_000))
 DRAIN_SECONDS = env.number("ZERG_DRAIN_SECONDS", 20, least=0, most=600)
 MODEL_TIMEOUT_CONNECT = env.number("ZERG_MODEL_TIMEOUT_CONNECT", 5, least=0.1, most=600)
 MODEL_TIMEOUT_FIRST_BYTE = env.number("ZERG_MODEL_TIMEOUT_FIRST_BYTE", 120, least=0.1, most=3600)

@@ -9,9 +9,14 @@ from django.views.generic import RedirectView
 
 import accounts.urls
 import agents.urls
+import runs.urls
 from zerg_site import health
 
-settings_patterns = [*accounts.urls.settings_patterns, *agents.urls.settings_patterns]
+settings_patterns = [
+    *accounts.urls.settings_patterns,
+    *agents.urls.settings_patterns,
+    *runs.urls.settings_patterns,
+]
 
 urlpatterns = [
     # Browsers ask for it on pages that name no icon of their own, the admin's among them.
@@ -20,7 +25,8 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("", include("accounts.urls")),
     path("settings/", include((settings_patterns, "settings"))),
-    *agents.urls.home_patterns,
+    *runs.urls.home_patterns,
+    *agents.urls.welcome_patterns,
     path("", include("agents.urls")),
     path("", include("threads.urls")),
     path("", include("runs.urls")),

@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString, mark_safe
 
 from common.markdown.hidden import escape_visible, tidy
 from common.markdown.parser import parse, render_tokens, top_blocks
-from common.markdown.stream import StreamRenderer
+from common.markdown.stream import StreamRenderer, close_fence
 
-__all__ = ["StreamRenderer", "join_blocks", "render_blocks", "render_html", "render_plain"]
+__all__ = ["StreamRenderer", "close_fence", "join_blocks", "render_blocks", "render_html", "render_plain"]
 
 
 def render_blocks(text: str) -> list[str]:

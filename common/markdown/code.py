@@ -12,6 +12,7 @@ from pygments.util import ClassNotFound
 
 from common.markdown.hidden import escape_visible, mark_hidden
 
+COPY_BUTTON = '<button type="button" class="copy">Copy</button>'
 PLAIN_ABOVE = 64 * 1024
 """Characters above which code is not coloured."""
 
@@ -54,7 +55,6 @@ def code_frame(body: str, language: str) -> str:
     """What surrounds a code block: its language and a Copy button. ``body`` is HTML."""
     name = escape_visible(language.lower()[:40]) or "text"
     return (
-        f'<div class="code"><div class="code-head"><span>{name}</span>'
-        '<button type="button" class="copy">Copy</button></div>'
+        f'<div class="code"><div class="code-head"><span>{name}</span>{COPY_BUTTON}</div>'
         f'<pre tabindex="0"><code>{body}</code></pre></div>'
     )

@@ -6,6 +6,8 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 
+from common.markdown.math import formula_at
+
 _RUN = re.compile(r"`+")
 _DESTINATION = re.compile(
     r"\(\s*(?:<[^<>\n]*>|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)"
@@ -14,6 +16,9 @@ _DESTINATION = re.compile(
 _LABEL = re.compile(r"\[[^\[\]]*\]")
 _HALF_TAG = re.compile(r"<(?:/?[a-z]{0,6}\s*/?|[a-z][a-z0-9+.-]{1,31}:[^\s<>]*)$", re.IGNORECASE)
 _TAG = re.compile(r"<(/?)(sup|sub|kbd)>", re.IGNORECASE)
+BEGUN_UP_TO = 300
+"""Characters of an open formula above which its mark is taken for an escaped bracket."""
+
 _DANGLING = " \t\n*_~`<\\["
 
 
@@ -32,8 +37,10 @@ class _Healer:
         pos = 0
         while pos < len(self.text):
             char = self.text[pos]
-            if char == "\\":
-                pos += 2
+            if char in "\\$" and (formula := formula_at(self.text, pos)):
+                pos = formula.end
+            elif char == "\\":
+                pos = self.backslash(pos)
             elif char == "`":
                 pos = self.code(pos)
             elif char in "*_~":
@@ -49,6 +56,14 @@ class _Healer:
             else:
                 pos += 1
         return self.close()
+
+    def backslash(self, pos: int) -> int:
+        """Show what has come of a formula as code until the rest of it comes."""
+        begun = self.text[pos + 2 :].strip()
+        if self.text[pos + 1 : pos + 2] not in ("(", "[") or "`" in begun or len(begun) > BEGUN_UP_TO:
+            return pos + 2
+        self.text = self.text[:pos] + (f"`{begun}`" if begun else "")
+        return len(self.text)
 
     def code(self, pos: int) -> int:
         """Skip a closed code span; close an open one, which then runs to the end."""

@@ -16,10 +16,11 @@ from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from common.markdown.code import code_body, code_frame
+from common.markdown.code import COPY_BUTTON, code_body, code_frame
 from common.markdown.heal import heal
 from common.markdown.hidden import escape_visible
 from common.markdown.links import is_allowed, links_rule
+from common.markdown.math import formula_block_rule, formula_html, formula_rule
 
 MAX_NESTING = 40
 MAX_INLINE = 32 * 1024
@@ -30,6 +31,9 @@ _TASK = re.compile(r"\[([ xX])\] ")
 # Stands for a code block while its surroundings are sanitised. Nobody who writes text can know it.
 _MARK = f"code-{secrets.token_hex(12)}-"
 _MARKED = re.compile(f"<pre>{_MARK}([0-9]+)</pre>")
+# The same for a formula: it is its own TeX, since rendered inline text is kept for the next time.
+_MARKED_TEX = re.compile(f"<code>{_MARK}([di])([0-9a-f]+)</code>")
+_TABLE_OPEN = '<div class="table-box"><div class="table-wrap" tabindex="0">'
 
 _TAGS = "p h3 h4 h5 h6 ul ol li blockquote pre code em strong s a hr br span sup sub kbd table thead tbody tr th td"
 _cleaner = nh3.Cleaner(
@@ -163,6 +167,19 @@ class _Renderer(RendererHTML):
 
     fence = code_block
 
+    def formula(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        kind = "d" if tokens[idx].markup == "$$" else "i"
+        return f"<code>{_MARK}{kind}{tokens[idx].content.encode().hex()}</code>"
+
+    def formula_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        codes: list[str] = env.setdefault("codes", [])
+        codes.append(f'<div class="math" tabindex="0">{formula_html(tokens[idx].content, is_display=True)}</div>')
+        return f"<pre>{_MARK}{len(codes) - 1}</pre>"
+
+    def formula_begun(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        begun = tokens[idx].content
+        return f"<p><code>{escape_visible(begun)}</code></p>" if begun else ""
+
     def heading_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         # The page owns h1, the author's name in a turn is h2: an answer's headings start at h3.
         return f"<h{min(int(tokens[idx].tag[1]) + 2, 6)}>"
@@ -187,6 +204,8 @@ def _build() -> MarkdownIt:
     md.disable(["html_block", "html_inline"])
     md.validateLink = is_allowed  # type: ignore[method-assign]
     md.inline.ruler.before("autolink", "bare_tag", _bare_tag)
+    md.inline.ruler.before("escape", "formula", formula_rule)
+    md.block.ruler.before("fence", "formula_block", formula_block_rule, {"alt": ["paragraph", "blockquote", "list"]})
     md.core.ruler.at("inline", _inline)
     md.core.ruler.before("inline", "limit_inline", _limit_inline)
     md.core.ruler.push("pair_tags", _pair_tags)
@@ -246,5 +265,10 @@ def render_tokens(tokens: list[Token], env: MutableMapping[str, Any]) -> str:
     codes: list[str] = env["codes"]
     html = _cleaner.clean(html)
     # Text is escaped by now, so a literal tag can only be one that the sanitiser wrote.
-    html = html.replace("<table>", '<div class="table-wrap" tabindex="0"><table>').replace("</table>", "</table></div>")
-    return _MARKED.sub(lambda match: codes[int(match[1])], html)
+    html = html.replace("<table>", f"{_TABLE_OPEN}<table>").replace("</table>", f"</table></div>{COPY_BUTTON}</div>")
+    html = _MARKED.sub(lambda match: codes[int(match[1])], html)
+    return _MARKED_TEX.sub(_drawn, html) if _MARK in html else html
+
+
+def _drawn(match: re.Match[str]) -> str:
+    return formula_html(bytes.fromhex(match[2]).decode(), is_display=match[1] == "d")

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 from django import template
+from django.template.loader import get_template
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from common import serialize
 from common.markdown import render_html, render_plain
+from common.text import one_line
+from common.toasts import UNDO
 
 register = template.Library()
 
@@ -26,11 +32,15 @@ STATES = {
     "working": ("working", "Working"),
     "streaming": ("working", "Writing"),
     "waiting": ("needs", "Needs you"),
+    "needs_you": ("needs", "Needs you"),
     "succeeded": ("done", "Done"),
     "complete": ("done", "Done"),
+    "nothing_new": ("done", "Done, nothing new"),
+    "finished": ("done", "Finished"),
     "done": ("done", "Done"),
     "ran": ("done", "Ran"),
     "failed": ("failed", "Failed"),
+    "interrupted": ("failed", "Interrupted"),
     "cancelled": ("stopped", "Stopped"),
     "stopped": ("stopped", "Stopped"),
     "pending": ("queued", "Due"),
@@ -51,12 +61,13 @@ SOURCES = {
 }
 # What a person does about an error: (words, URL name), where there is more to do than to try again.
 ERROR_ACTIONS = {
-    "refused_key": ("Fix the key", "settings:models"),
+    "refused_key": ("Fix the key", "settings:fix_key"),
     "no_credit": ("Use another model", "settings:models"),
     "unknown_model": ("Choose a model", "settings:models"),
     "unreachable": ("Check the provider", "settings:models"),
     "no_model": ("Connect a model", "settings:models"),
 }
+MARKS = re.compile(r"^[\s#>*+|-]+|\*\*?|`|__|\s*\|\s*$")
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 
 
@@ -70,6 +81,18 @@ def markdown(text: str | None) -> SafeString:
 def plain(text: str | None) -> SafeString:
     """A person's text as HTML, nothing interpreted."""
     return render_plain(text or "")
+
+
+@register.filter
+def line(text: str | None) -> str:
+    """The words of Markdown text in one line."""
+    return one_line(text or "").strip()
+
+
+@register.filter
+def undo(tags: str | None) -> str:
+    """The address that takes a message's deed back, from the message's tags; empty when there is none."""
+    return (tags or "").removeprefix(UNDO) if (tags or "").startswith(UNDO) else ""
 
 
 def in_words(seconds: float) -> str:
@@ -176,6 +199,15 @@ def money(value: Decimal | float | str | None) -> str:
 
 
 @register.filter
+def cost(value: Decimal | None) -> SafeString | str:
+    """``money`` with the exact amount for programs and in the title: what is added up is not what is rounded."""
+    if value is None:
+        return money(None)
+    exactly = serialize.money(value)
+    return format_html('<data value="{}" title="${}">{}</data>', exactly, exactly, money(value))
+
+
+@register.filter
 def tokens(value: int | None) -> str:
     """A count of tokens: 1,204, 61 k, 1.4 M. Null is a dash."""
     if value is None:
@@ -185,6 +217,13 @@ def tokens(value: int | None) -> str:
     if value < 999_500:
         return f"{value / 1000:.0f} k"
     return f"{value / 1_000_000:.1f} M"
+
+
+@register.filter
+def first_line(text: str) -> str:
+    """The first line of an answer that says something, without the marks of its markdown."""
+    lines = (MARKS.sub("", line).strip() for line in text.splitlines() if not line.startswith("```"))
+    return next((line for line in lines if any(letter.isalnum() for letter in line)), "")
 
 
 @register.filter
@@ -202,21 +241,40 @@ def author(message: Any) -> str:
 
 
 @register.filter
+def cause(sentences: str | None) -> str:
+    """The first sentence of an error: what happened."""
+    return _parted(sentences)[0]
+
+
+@register.filter
+def advice(sentences: str | None) -> str:
+    """The other sentences of an error: what to do about it."""
+    return _parted(sentences)[1]
+
+
+def _parted(sentences: str | None) -> tuple[str, str]:
+    first, stop, rest = (sentences or "").partition(". ")
+    return (first + ".", rest) if stop else (first, "")
+
+
+@register.filter
 def error_action(code: str | None) -> dict[str, str] | None:
     """``{"words", "url"}`` of what a person does about an error code, or None when trying again is all there is."""
     found = ERROR_ACTIONS.get(code or "")
     return {"words": found[0], "url": found[1]} if found else None
 
 
-@register.inclusion_tag("ui/_pill.html")
-def pill(status: str, words: str = "", id: str = "") -> dict[str, str]:
+@register.simple_tag
+@lru_cache(maxsize=1000)
+def pill(status: str, words: str = "", id: str = "") -> SafeString:
     """A status as a coloured word with a shape: ``{% pill run.status %}``, ``{% pill "failed" "Refused" %}``."""
     state, usual = STATES.get(str(status), ("idle", str(status).replace("_", " ").capitalize()))
-    return {"state": state, "words": words or usual, "id": id}
+    return cast(SafeString, get_template("ui/_pill.html").render({"state": state, "words": words or usual, "id": id}))
 
 
-@register.inclusion_tag("ui/_pulse.html")
-def pulse(outcomes: str, working: bool = False, length: int = 30) -> dict[str, object]:
+@register.simple_tag
+@lru_cache(maxsize=5000)
+def pulse(outcomes: str, working: bool = False, length: int = 30) -> SafeString:
     """The last runs as a strip, newest last: ``{% pulse agent.pulse %}``. ``outcomes`` is a text of s, f and c."""
     known = [letter for letter in outcomes[-length:] if letter in OUTCOMES]
     bars = [{"x": index * 6, "state": OUTCOMES[letter][0]} for index, letter in enumerate(known)]
@@ -225,4 +283,5 @@ def pulse(outcomes: str, working: bool = False, length: int = 30) -> dict[str, o
     counts = [(known.count(letter), words) for letter, (_, words) in OUTCOMES.items() if letter in known]
     label = f"Last {len(known)} runs: " + ", ".join(f"{n} {words}" for n, words in counts) if known else "No runs yet"
     rate = f"{100 * known.count('s') // len(known)} %" if known else ""
-    return {"bars": bars, "label": label, "rate": rate, "width": max(len(bars), 1) * 6 - 2, "total": len(known)}
+    context = {"bars": bars, "label": label, "rate": rate, "width": (len(bars) or length) * 6 - 2, "total": len(known)}
+    return cast(SafeString, get_template("ui/_pulse.html").render(context))

@@ -1,4 +1,4 @@
-// Manners of every page: tokens on requests, signing out noticed, toasts, copying, times, menus, focus.
+// Manners of every page: tokens on requests, signing out noticed, toasts, times, menus, focus.
 
 const doc = document;
 const $ = (id) => doc.getElementById(id);
@@ -89,66 +89,29 @@ doc.addEventListener("htmx:responseError", (event) => {
   toast(words || `That did not work (${xhr.status}).`, "error");
 });
 
-// What replaces itself keeps the focus.
-let focused = "";
-export const keepFocus = () => { focused = doc.activeElement?.id ?? ""; };
+// What replaces itself keeps the focus; of what is gone or hidden (a Retry that has begun) its message has it, or else the
+// conversation. Browsers take it from what is hidden a moment later.
+const isShown = (it) => it?.checkVisibility?.() ?? Boolean(it);
+let focused = [];
+export const keepFocus = () => {
+  const it = doc.activeElement;
+  focused = [it, it?.closest(".turn"), it?.closest("#scroller")].map((one) => one?.id).filter(Boolean);
+};
 export function restoreFocus() {
-  if (focused && doc.activeElement === doc.body) $(focused)?.focus({ preventScroll: true });
-  focused = "";
+  if (doc.activeElement === doc.body || !isShown(doc.activeElement)) focused.map($).find(isShown)?.focus({ preventScroll: true });
+  focused = [];
 }
 doc.addEventListener("htmx:beforeSwap", keepFocus);
 doc.addEventListener("htmx:afterSettle", () => { restoreFocus(); focusSummary(); });
 const focusSummary = () => doc.querySelector("[data-focus]")?.focus();
 
-// Copying
+// Clicks and keys, delegated. How to copy is fetched when somebody is about to.
 
-async function copyText(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    // Plain http has no clipboard of its own.
-    const area = doc.createElement("textarea");
-    area.value = text;
-    area.className = "sr";
-    doc.body.append(area);
-    area.select();
-    const done = doc.execCommand("copy");
-    area.remove();
-    return done;
-  }
-}
-
-/** Words with their markup: what is selected is copied as both. */
-function copyRich(element) {
-  const selection = getSelection();
-  const before = selection.rangeCount ? selection.getRangeAt(0) : null;
-  selection.selectAllChildren(element);
-  const done = doc.execCommand("copy");
-  selection.removeAllRanges();
-  if (before) selection.addRange(before);
-  return done;
-}
-
-const labels = new WeakMap();
-
-async function onCopy(button) {
-  const back = doc.activeElement;
-  const code = button.closest(".code")?.querySelector("pre");
-  const target = $(button.dataset.copy ?? "");
-  const done = code ? await copyText(code.textContent.replace(/\n$/, "")) : target ? copyRich(target) : await copyText(button.dataset.text ?? "");
-  back?.focus?.({ preventScroll: true });
-  if (!labels.has(button)) labels.set(button, button.textContent);
-  button.textContent = done ? "Copied" : "Copy failed";
-  say(button.textContent);
-  setTimeout(() => { button.textContent = labels.get(button); }, 1600);
-}
-
-// Clicks and keys, delegated
-
+const copier = (event) => (event.target.closest?.(".copy") ? import("./copy.js").catch(() => ({ copy: () => toast("Zerg did not answer. Try again in a moment.", "error") })) : null);
+doc.addEventListener("pointerover", copier, { passive: true });
+doc.addEventListener("focusin", copier);
 doc.addEventListener("click", (event) => {
-  const copy = event.target.closest?.(".copy");
-  if (copy) onCopy(copy);
+  copier(event)?.then(({ copy }) => copy(event.target.closest(".copy")));
   for (const menu of doc.querySelectorAll("details.menu[open]")) if (!menu.contains(event.target)) menu.open = false;
 });
 doc.addEventListener("keydown", (event) => {
@@ -160,7 +123,8 @@ doc.addEventListener("keydown", (event) => {
   event.stopImmediatePropagation();
 });
 doc.addEventListener("change", (event) => {
-  if (event.target.name === "theme" && event.target.value) doc.documentElement.dataset.theme = event.target.value;
+  const { name, value } = event.target;
+  if (value && (name === "theme" || name === "density")) doc.documentElement.dataset[name] = value;
 });
 
 // Times
@@ -185,6 +149,10 @@ function tickSeconds() {
   for (const span of doc.querySelectorAll("[data-since]")) {
     const past = (Date.now() - Date.parse(span.dataset.since)) / 1000;
     span.textContent = past >= 2 ? words(past) : "";
+  }
+  for (const span of doc.querySelectorAll("[data-until]")) {
+    const left = (Date.parse(span.dataset.until) - Date.now()) / 1000;
+    span.textContent = left > 0 ? `again in ${words(left + 1)}` : "";
   }
 }
 setInterval(tick, 20000);

@@ -9,6 +9,8 @@ const GONE = new Set([4401, 4403, 4404]);
 
 let socket = null, failures = 0, heard = 0, ready = false, over = false, timer = 0, strip = 0, told = false;
 let waiting = [], planned = false;
+/** How many rows were left out, since the page was loaded. */
+export let leftOut = 0;
 const asked = new Map();
 
 function parse(html) {
@@ -31,14 +33,14 @@ export function merge(old, fresh) {
   return old;
 }
 
-/** Children with an id are found by it; the others are compared in their order. */
+/** Children with an id are found by it; the others are compared in their order. What is .mine stays. */
 function mergeChildren(old, fresh) {
   const ids = new Set([...fresh.children].map((node) => node.id));
   let at = old.firstChild;
   const skip = () => {
     const gone = at;
     at = at.nextSibling;
-    gone.remove();
+    if (!gone.matches?.(".mine")) gone.remove();
   };
   for (const node of [...fresh.childNodes]) {
     const twin = node.id ? [...old.children].find((child) => child.id === node.id) : null;
@@ -54,6 +56,11 @@ const apply = {
     const fresh = parse(h).firstElementChild;
     const mine = c && $(`c-${c}`);
     let node = $(id);
+    // A row from before or after what is loaded: it comes when the reader goes there.
+    if (!node && at === "log" && ($("newer") || +fresh.dataset.seq < +log.querySelector("[data-seq]")?.dataset.seq)) {
+      leftOut += 1;
+      return;
+    }
     if (node) node = merge(node, fresh);
     else if (mine && mine.parentNode.id === at) mine.replaceWith(node = fresh);
     else $(at)?.append(node = fresh);
@@ -67,7 +74,7 @@ const apply = {
     if (!blocks || !tail) return;
     const have = blocks.children.length;
     if (from > have) {
-      // Something is missing: ask for it, once in a while, and show nothing out of order.
+      // Something is missing: ask for it, once in a while.
       if (Date.now() - (asked.get(m) ?? 0) > 500) send({ op: "sync", m, have });
       asked.set(m, Date.now());
       return;
@@ -79,17 +86,16 @@ const apply = {
     }
     mergeChildren(tail, parse(h));
   },
-  // Another branch is being read, or this page was away too long: the log anew, and what is equal stays.
+  // Another branch, or away too long: the log anew; what is equal stays.
   reset({ h }) {
-    const fresh = log.cloneNode(false);
-    fresh.append(parse(h));
-    merge(log, fresh);
+    mergeChildren(log, parse(h));
     window.htmx?.process(log);
   },
   at({ v, leaf }) {
     log.dataset.version = v;
     log.dataset.leaf = leaf ?? "";
   },
+  epoch({ e }) { log.dataset.epoch = e; },
   say({ text }) { say(text); },
   ready({ v }) {
     log.dataset.version = v;
@@ -124,14 +130,21 @@ export function take(frames) {
   else requestAnimationFrame(flush);
 }
 
-/** What the page has: its version, the end of its branch, the finished blocks of messages being written. */
+/** What the page has. */
 function place() {
   const have = {};
   for (const turn of log.querySelectorAll("[data-status=streaming]")) {
     const id = turn.id.slice(2);
     have[id] = $(`m-${id}-b`)?.children.length ?? 0;
   }
-  return { v: Number(log.dataset.version), leaf: Number(log.dataset.leaf), have };
+  const { epoch: e, version, leaf, via } = log.dataset;
+  return { e, v: +version, leaf: +leaf, have, ...(via && { via }) };
+}
+
+/** Goes back to where the page was, to be told once more what came since. */
+export function resume(version, leaf) {
+  Object.assign(log.dataset, { version, leaf });
+  again();
 }
 
 function send(message) {
@@ -163,7 +176,6 @@ function connect() {
     if (socket === mine) take([JSON.parse(event.data)]);
   };
   mine.onclose = (event) => { if (socket === mine) lost(event.code); };
-  mine.onerror = () => mine.close();
 }
 
 function lost(code) {
@@ -179,6 +191,11 @@ function lost(code) {
   timer = setTimeout(connect, pause * (0.8 + Math.random() * 0.4));
 }
 
+export function again() {
+  leave();
+  connect();
+}
+
 function leave() {
   const old = socket;
   socket = null;
@@ -191,17 +208,16 @@ function leave() {
 export function wake() {
   if (over || doc.visibilityState === "hidden") return;
   if (socket?.readyState === WebSocket.OPEN && Date.now() - heard < PING + 5000) return;
-  leave();
-  connect();
+  again();
 }
 
-/** The same frames over HTTP, while there is no socket. */
+/** The frames over HTTP, while there is no socket. */
 export async function poll() {
   if (ready || over || !log.dataset.sync) return;
   try {
-    const { v, leaf, have } = place();
-    const query = new URLSearchParams({ v, leaf, have: JSON.stringify(have) });
-    const answer = await fetch(`${log.dataset.sync}?${query}`, { headers: { "HX-Request": "true" } });
+    const at = place();
+    at.have = JSON.stringify(at.have);
+    const answer = await fetch(`${log.dataset.sync}?${new URLSearchParams(at)}`, { headers: { "HX-Request": "true" } });
     if (answer.status === 401) signedOut();
     else if (answer.ok && !ready) take((await answer.json()).frames.filter((frame) => frame.t !== "ready"));
   } catch { /* no server either: the strip says so */ }
@@ -211,12 +227,12 @@ if (log) {
   connect();
   worry();
   setInterval(() => {
-    if (socket && Date.now() - heard > DEAD) { const old = socket; lost(); old.close(); }
+    if (socket && Date.now() - heard > DEAD) { leave(); lost(); }
     send({ op: "ping" });
   }, PING);
   setInterval(() => { if (failures >= 2 && !doc.hidden) poll(); }, POLL);
   doc.addEventListener("visibilitychange", wake);
-  doc.addEventListener("zerg:signedin", () => { over = false; leave(); connect(); });
+  doc.addEventListener("zerg:signedin", () => { over = false; again(); });
   addEventListener("online", wake);
   addEventListener("pageshow", (event) => { if (event.persisted) wake(); });
   addEventListener("pagehide", leave);

@@ -7,7 +7,7 @@ function isInUse(block) {
   const selection = getSelection();
   const selects = selection && !selection.isCollapsed && block.contains(selection.anchorNode);
   const types = doc.activeElement?.matches?.("input, textarea, select") && block.contains(doc.activeElement);
-  return selects || types || block.querySelector("details.menu[open]");
+  return selects || types || block.querySelector("details.menu[open], input:checked");
 }
 
 doc.addEventListener("htmx:beforeRequest", (event) => {
@@ -28,13 +28,26 @@ doc.addEventListener("htmx:beforeSwap", (event) => {
   const block = quiet(event);
   if (block) unfolded = [...block.querySelectorAll("details[id][open]")].map((details) => details.id);
 });
-doc.addEventListener("htmx:afterSwap", () => {
-  for (const id of unfolded.splice(0)) {
-    const details = doc.getElementById(id);
-    if (details) details.open = true;
-  }
+const each = (act) => unfolded.map((id) => doc.getElementById(id)).filter(Boolean).forEach(act);
+doc.addEventListener("htmx:afterSwap", () => each((details) => { details.open = true; }));
+// What is in them may have to be asked for, and htmx listens only now.
+doc.addEventListener("htmx:afterSettle", () => {
+  each((details) => details.dispatchEvent(new Event("toggle")));
+  unfolded = [];
 });
 
 doc.addEventListener("visibilitychange", () => {
   if (!doc.hidden) for (const block of doc.querySelectorAll("[data-quiet]")) globalThis.htmx?.trigger(block, "zerg:look");
 });
+
+// The step that the address names is unfolded; one of another stretch of steps is asked for.
+function unfoldNamed() {
+  const [, number] = /^#step-(\d+)$/.exec(location.hash) ?? [];
+  const step = number && doc.getElementById(`step-${number}`);
+  if (step) {
+    step.open = true;
+    step.scrollIntoView({ block: "nearest" });
+  } else if (number && !/[?&]step=/.test(location.search)) location.search = `?step=${number}`;
+}
+addEventListener("hashchange", unfoldNamed);
+addEventListener("load", unfoldNamed); // by then htmx listens

@@ -7,16 +7,38 @@ from django.test import Client
 from accounts.models import User
 from agents.models import Agent
 from tests.conftest import PASSWORD, ClientOf
+from threads.models import Thread
 
-PROFILE = {"form": "profile", "name": "Olga", "timezone": "Europe/Berlin", "theme": "dark"}
+PROFILE = {
+    "form": "profile", "name": "Olga", "timezone": "Europe/Berlin", "theme": "dark",
+    "density": "compact", "reading": "pinned", "aloud": "bounds",
+}  # fmt: skip
 
 
-def test_name_zone_and_theme_are_kept(client_of: ClientOf, owner: User) -> None:
+def test_name_zone_and_look_are_kept(client_of: ClientOf, owner: User) -> None:
     client = client_of(owner)
     assert client.post("/settings/profile/", PROFILE).status_code == 303
     owner.refresh_from_db()
-    assert (owner.name, owner.timezone, owner.theme) == ("Olga", "Europe/Berlin", "dark")
-    assert 'data-theme="dark"' in client.get("/settings/profile/").text
+    assert (owner.name, owner.timezone, owner.theme, owner.density) == ("Olga", "Europe/Berlin", "dark", "compact")
+    assert 'data-theme="dark" data-density="compact"' in client.get("/settings/profile/").text
+
+
+def test_how_replies_are_read_aloud_is_kept_and_shows_on_the_threads_page(
+    client_of: ClientOf, owner: User, thread: Thread
+) -> None:
+    client = client_of(owner)
+    assert 'id="say-text"' not in client.get(f"/threads/{thread.pk}/").text
+    assert client.post("/settings/profile/", {**PROFILE, "aloud": "paragraphs"}).status_code == 303
+    assert 'id="say-text" class="sr" aria-live="polite"' in client.get(f"/threads/{thread.pk}/").text
+
+
+def test_how_an_answer_is_read_is_kept_and_shows_on_the_threads_page(
+    client_of: ClientOf, owner: User, thread: Thread
+) -> None:
+    client = client_of(owner)
+    assert 'data-mode="pinned"' in client.get(f"/threads/{thread.pk}/").text
+    assert client.post("/settings/profile/", {**PROFILE, "reading": "follow"}).status_code == 303
+    assert 'data-mode="follow"' in client.get(f"/threads/{thread.pk}/").text
 
 
 def test_an_unknown_zone_is_refused_with_what_was_typed_still_there(client_of: ClientOf, owner: User) -> None:

@@ -117,6 +117,24 @@ def test_agents_run_for_the_administrator_who_is_a_member(desk: Client, chief: U
     assert Thread.objects.count() == 1
 
 
+def test_an_agent_is_run_from_its_page(desk: Client, chief: User, agent: Agent) -> None:
+    Membership.objects.create(workspace=agent.workspace, user=chief)
+    assert 'name="_run"' in desk.get(reverse("admin:agents_agent_change", args=[agent.pk])).content.decode()
+    assert 'name="_run"' not in desk.get(reverse("admin:agents_agent_add")).content.decode()
+    page = saved(desk, "agents_agent_change", {**AGENT, "task_instructions": "Look again.", "_run": "1"}, agent.pk)
+    run = Run.objects.get()
+    agent.refresh_from_db()
+    assert (run.actor, agent.task_instructions, agent.version_number) == (chief, "Look again.", 2)
+    assert f'1 started. <a href="{reverse("threads:detail", args=[run.thread_id])}">Read along</a>' in page
+    assert desk.get(reverse("threads:detail", args=[run.thread_id])).status_code == 200
+
+
+def test_a_failed_run_says_why_in_the_list(desk: Client, agent: Agent, thread: Thread, owner: User) -> None:
+    run = make_run(agent, thread, owner, RunStatus.FAILED)
+    Run.objects.filter(pk=run.pk).update(reason="provider_error", error_message="The key was refused. Mend it.")
+    assert "The key was refused. Mend it." in desk.get(reverse("admin:runs_run_changelist")).content.decode()
+
+
 def test_a_providers_key_goes_in_and_never_comes_out(desk: Client, owner: User) -> None:
     sent = {"name": "Team", "base_url": "http://127.0.0.1:9/v1/", "workspace": "", "default_model": "", "enabled": "on",
             "new_key": "sk-canary-1234567890", "forget_key": ""}  # fmt: skip
@@ -264,6 +282,7 @@ def test_a_thread_is_renamed_by_its_service(desk: Client, thread: Thread) -> Non
     sent = {
         "title": "A better title",
         "memory_strategy": "",
+        "busy_policy": "queue",
         "messages-TOTAL_FORMS": "0",
         "messages-INITIAL_FORMS": "0",
     }

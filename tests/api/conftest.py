@@ -19,7 +19,7 @@ from agents.services import create_agent
 from runs.models import Run, RunStatus
 from runs.services import start_run
 from threads.models import Thread
-from threads.services import create_thread
+from threads.services import add_message, change, create_thread
 from triggers.models import Occurrence, Schedule
 from triggers.services import create_schedule
 
@@ -89,6 +89,20 @@ class World:
     busy_agent: Agent
     queued: Run
     schedule: Schedule
+
+
+def doubt(run: Run) -> Run:
+    """The run as it is left when its worker dies in the middle of a call that changes things."""
+    failed: dict[str, Any] = {"status": "failed", "error_code": "may_have_happened", "error_message": "Look first."}
+    with change(run.thread_id) as thread:
+        calls = [{"id": "call_1", "name": "post", "arguments": "{}"}]
+        add_message(thread, role="assistant", source="agent", tool_calls=calls, run_id=run.pk)
+        add_message(thread, role="tool", source="tool", tool_call_id="call_1", name="post", run_id=run.pk, **failed)
+        add_message(thread, role="assistant", source="agent", run_id=run.pk, **failed)
+    end(run, RunStatus.FAILED)
+    Run.objects.filter(pk=run.pk).update(reason=Run.Reason.MAY_HAVE_HAPPENED, error_code="may_have_happened")
+    run.refresh_from_db()
+    return run
 
 
 @pytest.fixture

@@ -10,11 +10,15 @@ from django.test import Client
 from ninja.operation import Operation
 
 from api.api import api as ninja_api
-from tests.api.conftest import Api, World
+from runs.models import Run
+from runs.services import start_run
+from tests.api.conftest import Api, World, doubt
 
+MISSING = 987_654
 MESSAGE = {"role": "user", "content": "Hi"}
 SCHEDULE = {"agent_id": "AGENT", "expression": "0 8 * * *"}
 TIMING = {"expression": "0 8 * * *"}
+SAVED: Any = {"format": "zerg-thread", "title": "Saved", "messages": []}
 
 # (method, path): what the owner, a member of the same workspace and a stranger get; the body.
 MATRIX: dict[tuple[str, str], tuple[int, int, int, Any]] = {
@@ -33,14 +37,20 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, Any]] = {
     ("PUT", "/threads/{thread_id}"): (200, 404, 404, {"title": "Other"}),
     ("PATCH", "/threads/{thread_id}"): (200, 404, 404, {"title": "Other"}),
     ("DELETE", "/threads/{thread_id}"): (204, 404, 404, None),
+    ("GET", "/threads/{thread_id}/export"): (200, 404, 404, None),
+    ("POST", "/threads/import"): (201, 201, 422, SAVED),
     ("GET", "/threads/{thread_id}/messages"): (200, 404, 404, None),
     ("POST", "/threads/{thread_id}/messages"): (201, 404, 404, MESSAGE),
+    ("PATCH", "/threads/{thread_id}/messages/{message_id}"): (200, 404, 404, {"content": "Other"}),
+    ("DELETE", "/threads/{thread_id}/messages/{message_id}"): (204, 404, 404, None),
+    ("POST", "/threads/{thread_id}/messages/{message_id}/send-now"): (202, 404, 404, None),
     ("GET", "/threads/{thread_id}/runs"): (200, 404, 404, None),
     ("POST", "/threads/{thread_id}/runs"): (202, 404, 404, None),
     ("GET", "/runs"): (200, 200, 200, None),
     ("GET", "/runs/{run_id}"): (200, 404, 404, None),
     ("POST", "/runs/{run_id}/cancel"): (202, 404, 404, None),
     ("POST", "/runs/{run_id}/retry"): (202, 404, 404, None),
+    ("POST", "/runs/{run_id}/mark-done"): (202, 404, 404, None),
     ("GET", "/schedules"): (200, 200, 200, None),
     ("POST", "/schedules"): (201, 201, 404, SCHEDULE),
     ("POST", "/schedules/preview"): (200, 200, 200, TIMING),
@@ -50,9 +60,10 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, Any]] = {
     ("DELETE", "/schedules/{schedule_id}"): (204, 404, 404, None),
     ("POST", "/schedules/{schedule_id}/run"): (202, 404, 404, None),
     ("GET", "/schedules/{schedule_id}/occurrences"): (200, 404, 404, None),
+    ("GET", "/search"): (200, 200, 200, None),
     ("GET", "/models"): (200, 200, 200, None),
 }
-PRIVATE_LISTS = ("/threads", "/runs", "/schedules")
+PRIVATE_LISTS = ("/threads", "/runs", "/schedules", "/search?q=Hello")
 
 
 def operations() -> dict[tuple[str, str], Operation]:
@@ -68,7 +79,14 @@ def operations() -> dict[tuple[str, str], Operation]:
 
 def address(path: str, world: World) -> str:
     run = world.queued if path.endswith("/cancel") else world.ended
+    if path.endswith("/mark-done") and run.reason != "may_have_happened":
+        doubt(run)
     ids = {"agent_id": world.agent.pk, "thread_id": world.thread.pk, "run_id": run.pk, "schedule_id": world.schedule.pk}
+    if "{message_id}" in path:
+        busy = world.queued.thread
+        waiting = start_run(busy, text="Later", author=busy.owner, trigger=Run.Trigger.API, key="waits")
+        is_missing = world.thread.pk == MISSING
+        ids |= {"thread_id": busy.pk, "message_id": MISSING if is_missing else waiting.input_message_id or 0}
     return "/api" + path.format(**ids)
 
 
@@ -111,7 +129,7 @@ def test_strangers_answer_is_that_of_a_missing_object(route: tuple[str, str], wo
     response = stranger_api.call(route[0], address(route[1], world), body_for(body, world))
     assert response.status_code == expected, response.content
     if expected == 404:
-        world.agent.pk = world.thread.pk = world.ended.pk = world.queued.pk = world.schedule.pk = 987_654
+        world.agent.pk = world.thread.pk = world.ended.pk = world.queued.pk = world.schedule.pk = MISSING
         missing = stranger_api.call(route[0], address(route[1], world), body_for(body, world))
         assert (missing.status_code, missing.content) == (404, response.content)
 

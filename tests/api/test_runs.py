@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from django.utils import timezone
 
+from api.schemas import Reason
 from runs.models import Run, RunStatus, Step
-from tests.api.conftest import Api, World, end, read, refused
+from tests.api.conftest import Api, World, doubt, end, read, refused
 
 
 def test_a_run_shows_its_steps_with_tokens_and_cost(api: Api, world: World) -> None:
@@ -80,3 +83,33 @@ def test_a_run_under_way_cannot_be_retried(api: Api, world: World) -> None:
 def test_a_retry_waits_for_the_thread_to_be_free(api: Api, world: World) -> None:
     read(api.post(f"/api/runs/{world.ended.pk}/retry"), 202)
     refused(api.post(f"/api/runs/{world.ended.pk}/retry"), 409, "conflict")
+
+
+def test_a_call_in_doubt_is_settled_once(api: Api, world: World) -> None:
+    doubt(world.ended)
+    started = read(api.post(f"/api/runs/{world.ended.pk}/mark-done"), 202)
+    assert (started["thread_id"], started["run_id"]) == (world.thread.pk, Run.objects.latest("pk").pk)
+    rows = read(api.get(f"/api/threads/{world.thread.pk}/messages"))
+    assert [row["role"] for row in rows] == ["user", "assistant", "tool", "assistant", "tool"]
+    assert (rows[4]["parent_id"], rows[4]["content"]) == (rows[1]["id"], "A person confirmed that this was done.")
+    assert rows[2]["error"]["code"] == "may_have_happened"
+    end(Run.objects.get(pk=started["run_id"]))
+    refused(api.post(f"/api/runs/{world.ended.pk}/mark-done"), 409, "conflict")
+    read(api.post(f"/api/runs/{world.ended.pk}/retry"), 202)
+
+
+def test_a_retry_of_a_call_in_doubt_begins_before_its_result(api: Api, world: World) -> None:
+    doubt(world.ended)
+    rows = read(api.get(f"/api/threads/{world.thread.pk}/messages"))
+    started = read(api.post(f"/api/runs/{world.ended.pk}/retry"), 202)
+    world.thread.refresh_from_db()
+    assert world.thread.leaf_id == rows[1]["id"]
+    # Taken back before it began, it leaves the thread as it was.
+    read(api.post(f"/api/runs/{started['run_id']}/cancel"), 202)
+    world.thread.refresh_from_db()
+    assert world.thread.leaf_id == rows[3]["id"]
+    read(api.post(f"/api/runs/{world.ended.pk}/mark-done"), 202)
+
+
+def test_the_document_names_every_reason() -> None:
+    assert list(get_args(Reason)) == Run.Reason.values

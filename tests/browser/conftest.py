@@ -10,8 +10,18 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Request,
+    WebError,
+    expect,
+    sync_playwright,
+)
 
+from tests.browser.second import Second
 from tests.flows.databases import Postgres, Sqlite
 from tests.flows.stack import Stack
 
@@ -48,10 +58,16 @@ def browser() -> Iterator[Browser]:
 def stack(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp(f"browser-{request.param}")
     database = Sqlite(folder) if request.param == "sqlite" else Postgres(folder)
-    running = Stack(tmp_path_factory.mktemp("browser-stack"), database, {"ZERG_TICK_SECONDS": "0.5"}).start()
+    running = Stack(
+        tmp_path_factory.mktemp("browser-stack"), database, {"ZERG_TICK_SECONDS": "0.5", "ZERG_LEASE_SECONDS": "12"}
+    ).start()
     yield running
     running.close()
     database.close()
+
+
+GIVEN_UP = r"^htmx:(afterRequest|sendAbort)\b"
+"""How htmx says that a request was given up: somebody typed on before the answer came. A failure has other names."""
 
 
 @dataclass
@@ -63,8 +79,13 @@ class Watch:
     expected: list[str] = field(default_factory=list)
 
     def on_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error" and not any(re.search(words, message.text) for words in self.expected):
+        if message.type == "error" and not any(re.search(words, message.text) for words in [GIVEN_UP, *self.expected]):
             self.faults.append(f"console: {message.text}")
+
+    def on_error(self, error: WebError) -> None:
+        # The browser itself says so of a page that is left while it still fades in.
+        if "Transition was" not in str(error.error):
+            self.faults.append(f"error: {error.error}")
 
     def on_request(self, request: Request) -> None:
         if not request.url.startswith((self.origin, self.origin.replace("http", "ws"), "data:", "blob:")):
@@ -89,7 +110,7 @@ def contexts(browser: Browser, watch: Watch) -> Iterator[Callable[..., BrowserCo
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})  # type: ignore[arg-type]
         context.set_default_timeout(20_000)
         context.on("console", watch.on_console)
-        context.on("weberror", lambda error: watch.faults.append(f"error: {error.error}"))
+        context.on("weberror", watch.on_error)
         context.on("request", watch.on_request)
         opened.append(context)
         return context
@@ -121,3 +142,9 @@ def person(contexts: Callable[..., BrowserContext], cookies: list[dict[str, obje
     context = contexts()
     context.add_cookies(cookies)  # type: ignore[arg-type]
     return context
+
+
+@pytest.fixture
+def second(contexts: Callable[..., BrowserContext], stack: Stack) -> Second:
+    """A browser of somebody else."""
+    return Second(contexts(), stack)

@@ -6,6 +6,7 @@ import re
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
+from tests.flows.parts import wait_until
 from tests.flows.stack import Stack
 
 ANSWER = "article[data-role=assistant]"
@@ -32,6 +33,14 @@ def say(page: Page, text: str) -> None:
     page.locator("#box").press("Enter")
 
 
+def ask(page: Page, text: str, seconds: float = 20) -> Locator:
+    """Says something and gives its answer, once that is settled."""
+    answers = page.locator(ANSWER).count()
+    say(page, text)
+    expect(page.locator(ANSWER)).to_have_count(answers + 1)
+    return settled(page, seconds)
+
+
 def last_answer(page: Page) -> Locator:
     return page.locator(ANSWER).last
 
@@ -46,9 +55,19 @@ def settled(page: Page, seconds: float = 20) -> Locator:
 
 
 def log_html(page: Page) -> str:
-    """The log as it stands, without what only this reader did to it (opened details)."""
-    found: str = page.locator("#log").evaluate("log => log.innerHTML.replace(/ open=\"\"/g, '').trim()")
+    """The log as it stands, without what only this page has: opened details, and the line above what was new to it."""
+    found: str = page.locator("#log").evaluate("""log => {
+        const copy = log.cloneNode(true);
+        copy.querySelector(":scope > #new")?.remove();
+        return copy.innerHTML.replace(/ open=""/g, "").trim();
+    }""")
     return found
+
+
+def show_the_same(page: Page, *others: Page) -> None:
+    """Waits until the logs of all these pages are equal to the letter; and a fresh page's to theirs."""
+    wait_until(lambda: len({log_html(each) for each in (page, *others)}) == 1, "all pages show the same")
+    assert log_html(page) == fresh_log_html(page)
 
 
 def fresh_log_html(page: Page) -> str:

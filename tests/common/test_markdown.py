@@ -87,11 +87,9 @@ def test_code_above_64_kb_is_not_coloured() -> None:
 
 def test_a_table_scrolls_in_its_own_frame_and_keeps_its_alignment() -> None:
     (block,) = render_blocks("| a | b |\n|---|--:|\n| 1 | 2 |")
-    assert block.startswith('<div class="table-wrap"')
-    assert [(tag, value) for tag, name, value in look(block).attributes if name == "class"][1:] == [
-        ("th", "right"),
-        ("td", "right"),
-    ]
+    assert block.startswith('<div class="table-box"><div class="table-wrap" tabindex="0"><table>')
+    classes = [(tag, value) for tag, name, value in look(block).attributes if name == "class"]
+    assert classes[2:] == [("th", "right"), ("td", "right"), ("button", "copy")]
 
 
 @pytest.mark.parametrize(

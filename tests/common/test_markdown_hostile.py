@@ -12,7 +12,8 @@ from tests.common.html import look
 
 _TAGS = (
     "p h3 h4 h5 h6 ul ol li blockquote pre code em strong s a hr br table thead tbody tr th td span sup sub kbd "
-    "div button"
+    "div button math mrow mfrac msqrt mroot mstyle msub msup msubsup munder mover munderover mtable mtr mtd mi mn mo "
+    "mtext mspace"
 )
 TAGS = set(_TAGS.split())
 ATTRIBUTES = {
@@ -25,8 +26,16 @@ ATTRIBUTES = {
     "div": {"class", "tabindex"},
     "pre": {"tabindex"},
     "button": {"type", "class"},
+    "math": {"display"},
+    "mtd": {"class"},
+    "mspace": {"width"},
+    "mo": {"minsize", "maxsize", "stretchy", "fence", "form", "movablelimits"},
+    "mstyle": {"displaystyle", "scriptlevel"},
+    "mtable": {"displaystyle"},
+    "mover": {"accent"},
 }
-OWN_CLASSES = {"code", "code-head", "table-wrap", "copy", "host", "unseen", "task", "plain", "right", "center"}
+_CLASSES = "code code-head table-box table-wrap math copy host unseen why task plain left right center"
+OWN_CLASSES = set(_CLASSES.split())
 
 PAYLOADS = [
     "<script>alert(1)</script>",
@@ -139,6 +148,16 @@ PAYLOADS = [
     "\\<img src=x onerror=alert(1)\\>",
     "<<script>script>alert(1)<</script>/script>",
     "<pre>code-0</pre>",
+    "$\\href{javascript:alert(1)}{x}$",
+    "$\\style{background:url(https://evil.example)}{x}$",
+    "$\\class{composer}{x}$ $\\cssId{composer}{x}$",
+    "$x_\\text{<img src=x onerror=alert(1)>}$",
+    "\\(\\text{</math><script>alert(1)</script>}\\)",
+    "$$\\text{</mtext><svg onload=alert(1)>}$$",
+    "\\[\\color{red;background:url(//evil.example)}{x}\\]",
+    "$\\hspace{-100em}=x$ $\\phantom{secret}=y$",
+    "$\\unicode{x3cscript}=1$ $&lt;script&gt;=1$",
+    "\\(\\frac{<script>alert(1)</script>\\)",
     "<scr\0ipt>alert(1)</script>",
     "<img\u202e src=x onerror=alert(1)>",
     "\x1b]8;;https://evil.example\x1b\\x",

@@ -80,6 +80,22 @@ PIECES = [
         "](",
         "[x]: ",
     ),
+    *("$$\n", "\\[\n", "\\]\n", "$$", "$x_1$ ", "\\(", "\\)", "x = 1\n", "= 2\n", "$"),
+]
+PROSE = [
+    "word ",
+    "Zerg's",
+    ", ",
+    "end.",
+    "\n\n",
+    "\n\n\n",
+    "\n",
+    " 50% (so) ",
+    "and/or ",
+    '"quoted" ',
+    "12:30 ",
+    "http://",
+    "a.b",
 ]
 DEFINITION = "[x]: http://q.r 'title'\n\n"
 
@@ -120,6 +136,18 @@ def test_random_documents_cut_at_random_points_end_equal(seed: int) -> None:
 def test_any_text_in_any_pieces_ends_equal(parts: list[str], cuts: list[int]) -> None:
     text = DEFINITION + re.sub(r"\]:", "] :", "".join(parts))  # late definitions may differ
     assert stream(text, cuts).blocks == render_blocks(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.sampled_from(PROSE) | st.text("ab ,.;:!?'\"()%-/\n", max_size=9), max_size=20))
+def test_prose_looks_at_every_moment_as_if_it_ended_there(pieces: list[str]) -> None:
+    renderer, text = StreamRenderer(), ""
+    for piece in pieces:
+        renderer.feed(piece)
+        text += piece
+        if not text.rpartition("\n")[2].strip(" -()%!?.,;:/'\""):
+            continue  # it may become the beginning of something else than prose
+        assert "".join(renderer.blocks) + renderer.tail == "".join(render_blocks(text)), text
 
 
 def test_a_late_definition_changes_only_links_that_were_frozen_before_it() -> None:

@@ -120,7 +120,7 @@ def test_a_newest_message_that_does_not_fit_is_an_error_with_numbers() -> None:
     with pytest.raises(ModelError) as caught:
         fit(spec(context_window=1000), [Message("user", "x" * 40_000)])
 
-    assert caught.value.code == "too_long"
+    assert caught.value.code == "message_too_long"
     assert "10,0" in caught.value.message
     assert "1,000" in caught.value.message
     assert not caught.value.retryable
@@ -129,7 +129,7 @@ def test_a_newest_message_that_does_not_fit_is_an_error_with_numbers() -> None:
 async def test_a_run_whose_newest_message_does_not_fit_asks_nothing(ask: Ask, fake: FakeLLM) -> None:
     outcome = await ask("x" * 1_000_000)
 
-    assert outcome.failure.code == "too_long"
+    assert outcome.failure.code == "message_too_long"
     assert "Fakeworks" in outcome.failure.message
     assert fake.records == []
 

@@ -213,3 +213,42 @@ async def test_malformed_arguments_do_not_reach_the_server_again(ask: Ask, fake:
     assert outcome.one(ToolCallFinished).is_error
     sent = fake.records[0].body["messages"][2]["tool_calls"][0]["function"]
     assert sent == {"name": "calculate", "arguments": "{}"}
+
+
+def teller(keys: list[str]) -> Tool:
+    @tool(effect="idempotent")
+    async def nap(context: ToolContext, name: str = "", seconds: float = 0) -> str:
+        """Tells its key."""
+        keys.append(context.key)
+        return context.key
+
+    return nap
+
+
+async def test_each_call_has_a_key_of_its_own_whatever_ids_the_model_gives(ask: Ask) -> None:
+    keys: list[str] = []
+    outcome = await ask(
+        "[[script: rounds n=3 each=2 name=nap]]", tools=[teller(keys)], context=ToolContext(key="the-run")
+    )
+
+    expected = [f"the-run.{number}.{call}" for number in (1, 2, 3) for call in (1, 2)]
+    assert sorted(keys) == expected
+    assert [event.key for event in outcome.all(ToolCallStarted)] == expected
+    assert [event.key for event in outcome.all(ToolCallFinished)] == expected
+
+
+async def test_a_call_that_is_made_again_has_the_key_it_had(ask: Ask) -> None:
+    keys: list[str] = []
+    calls = (ToolCall("call_0", "nap", "{}"), ToolCall("call_1", "nap", "{}"))
+    rounds = [Message("assistant", "", tool_calls=calls), *(Message("tool", "done", tool_call_id=c.id) for c in calls)]
+    history = [
+        Message("user", "Before"),
+        *rounds,
+        Message("assistant", "Done."),
+        Message("user", "[[script: rounds n=2 each=2 name=nap]]"),
+        *rounds,
+        *rounds[:2],
+    ]
+    await ask(history, tools=[teller(keys)], context=ToolContext(key="the-run"))
+
+    assert keys == ["the-run.2.2"]

@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tests.fakellm.stories import STORIES
+
 Fault = Literal["", "drop", "reset", "badjson", "streamerror", "errorevent", "hang", "silence"]
 
 
@@ -67,6 +69,8 @@ _PARAMETER = re.compile(r"\s*(\w+)=")
 
 def find_script(text: str) -> tuple[str, dict[str, str]]:
     """(name, parameters) of the script in `text`; ('echo', {}) or ('summary', {}) without one."""
+    if text in STORIES:
+        return STORIES[text]
     folding = text.startswith(("Conversation:", "Earlier summary:"))
     found = (_SUMMARY_SCRIPT if folding else _SCRIPT).search(text)
     if found:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import email.utils
 import json
 import re
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from tests.fakellm import samples
+from tests.fakellm import samples, stories
 from tests.fakellm.plan import Asked, Call, Plan, find_script, without_script
 
 Parameters = dict[str, str]
@@ -49,16 +50,25 @@ def summary(asked: Asked, parameters: Parameters) -> Plan:
 
 
 def long(asked: Asked, parameters: Parameters) -> Plan:
-    """n tokens `w0 w1 …` at `rate` per second; with stamp=1 each is `w0:<time in ns> `."""
-    count = int(parameters.get("n", 100))
-    return Plan(tokens=[f"w{i} " for i in range(count)], rate=50, stamp=parameters.get("stamp") == "1")
+    """n tokens `w0 w1 …` at `rate` per second, a paragraph of each `paragraph` of them; with stamp=1 each is
+    `w0:<time in ns> `."""
+    count, paragraph = int(parameters.get("n", 100)), int(parameters.get("paragraph", 0))
+    ends = [i + 1 < count and paragraph and not (i + 1) % paragraph for i in range(count)]
+    tokens = [f"w{i}\n\n" if ends[i] else f"w{i} " for i in range(count)]
+    return Plan(tokens=tokens, rate=50, stamp=parameters.get("stamp") == "1")
 
 
-def sample(name: str) -> Script:
+def sample(text: str) -> Script:
     def script(asked: Asked, parameters: Parameters) -> Plan:
-        return Plan(tokens=words(samples.TEXTS[name]))
+        """The text, and `then` numbered words after it."""
+        return Plan(tokens=[*words(text), *(f"w{i} " for i in range(int(parameters.get("then", 0))))])
 
     return script
+
+
+def text(asked: Asked, parameters: Parameters) -> Plan:
+    """What `base64` says."""
+    return Plan(tokens=words(base64.b64decode(parameters["base64"]).decode()))
 
 
 def unicode(asked: Asked, parameters: Parameters) -> Plan:
@@ -71,9 +81,9 @@ def reasoning(asked: Asked, parameters: Parameters) -> Plan:
 
 
 def tool(asked: Asked, parameters: Parameters) -> Plan:
-    """One call of `name` with `args`, then text that quotes its result. whole=1: no index, one delta."""
+    """One call of `name` with `args`, then its result, said as in `then`. whole=1: no index, one delta."""
     if asked.results:
-        return Plan(tokens=words(f"The tool said: {asked.results[-1]}"))
+        return Plan(tokens=words(parameters.get("then", "The tool said: {}").format(asked.results[-1])))
     name, arguments = parameters.get("name", "current_time"), parameters.get("args", "{}")
     return Plan(calls=[Call("call_1", name, arguments, whole=parameters.get("whole") == "1")])
 
@@ -94,6 +104,15 @@ def looptools(asked: Asked, parameters: Parameters) -> Plan:
     return Plan(calls=[Call(f"call_{number}", parameters.get("name", "current_time"), parameters.get("args", "{}"))])
 
 
+def rounds(asked: Asked, parameters: Parameters) -> Plan:
+    """`n` rounds of `each` calls of `name` with `args`, whose ids begin anew with call_0 in each round; then text."""
+    each, count = int(parameters.get("each", 1)), int(parameters.get("n", 3))
+    if len(asked.results) >= each * count:
+        return Plan(tokens=words(f"The tools said: {' | '.join(asked.results)}"))
+    name, arguments = parameters.get("name", "current_time"), parameters.get("args", "{}")
+    return Plan(calls=[Call(f"call_{number}", name, arguments) for number in range(each)])
+
+
 def slow(asked: Asked, parameters: Parameters) -> Plan:
     return Plan(tokens=words("Slow but here."), first=2.0)
 
@@ -109,10 +128,11 @@ def hangfirst(asked: Asked, parameters: Parameters) -> Plan:
 
 def faulty(fault: str) -> Script:
     def script(asked: Asked, parameters: Parameters) -> Plan:
-        """With times=k only the first k requests with this text fail."""
+        """With times=k only the first k requests with this text fail; `text` is what is written before."""
         if asked.nth >= int(parameters.get("times", 1_000_000)):
             return echo(asked, parameters)
-        plan = Plan(tokens=_numbered(parameters), after=int(parameters.get("after", 5)))
+        tokens = words(parameters["text"]) if "text" in parameters else _numbered(parameters)
+        plan = Plan(tokens=tokens, after=int(parameters.get("after", 5)))
         plan.fault = fault  # type: ignore[assignment]
         plan.error = {
             "message": parameters.get("message", "The server is overloaded."),
@@ -167,6 +187,17 @@ def too_long(asked: Asked, parameters: Parameters) -> Plan:
     return failure(400, message, "context_length_exceeded")
 
 
+def at_most(asked: Asked, parameters: Parameters) -> Plan:
+    """An echo, unless the request has more than `n` characters: then it is too long."""
+    length = sum(len(str(message.get("content") or "")) for message in asked.body["messages"])
+    return echo(asked, parameters) if length <= int(parameters.get("n", 8000)) else too_long(asked, parameters)
+
+
+def told_tools(asked: Asked, parameters: Parameters) -> Plan:
+    """How many tools the request has."""
+    return Plan(tokens=words(f"I have {len(asked.body.get('tools', []))} tools."))
+
+
 def empty(asked: Asked, parameters: Parameters) -> Plan:
     return Plan()
 
@@ -219,12 +250,15 @@ SCRIPTS: dict[str, Script] = {
     "echo": echo,
     "summary": summary,
     "long": long,
-    **{name: sample(name) for name in samples.TEXTS},
+    **{name: sample(text) for name, text in {**samples.TEXTS, **stories.TEXTS}.items()},
+    "text": text,
+    "nothing": sample("Nothing new."),
     "unicode": unicode,
     "reasoning": reasoning,
     "tool": tool,
     "tools2": tools2,
     "looptools": looptools,
+    "rounds": rounds,
     "slow": slow,
     "hang": hang,
     "hangfirst": hangfirst,
@@ -235,6 +269,8 @@ SCRIPTS: dict[str, Script] = {
     "404": no_model,
     "500": server_error,
     "toolong": too_long,
+    "atmost": at_most,
+    "whichtools": told_tools,
     "empty": empty,
     "nousage": no_usage,
     "nodone": no_done,

@@ -143,7 +143,7 @@ class _Stream:
                 due = min(due, int((time.monotonic() - started) * plan.rate) + 1)
             ready = tokens[position:due]
             if plan.stamp:
-                ready = [f"{token.rstrip()}:{time.time_ns()} " for token in ready]
+                ready = [_stamped(token) for token in ready]
             if ready:
                 self.record.pieces.extend(ready)
                 await self._write("".join(self._delta({"content": token}) for token in ready))
@@ -185,6 +185,11 @@ class _Stream:
             transport.close()
         else:
             await self.response.write_eof()
+
+
+def _stamped(token: str) -> str:
+    word = token.rstrip()
+    return f"{word}:{time.time_ns()}{token[len(word) :]}"
 
 
 def _odd_cuts(length: int) -> Iterator[tuple[int, int]]:

@@ -12,7 +12,9 @@ from tests.flows.people import Fake, Person, people_of
 from tests.flows.stack import Stack
 from tests.flows.visitor import Visitor
 
+TOOLS = {"ZERG_TOOLS": "tests.flows.tool_ledger"}
 HASTY = {
+    **TOOLS,
     "ZERG_LEASE_SECONDS": "3",
     "ZERG_CHECKPOINT_SECONDS": "0.3",
     "ZERG_DRAIN_SECONDS": "1",
@@ -34,7 +36,7 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture(scope="session")
 def stack(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Zerg with the settings it has by itself. Tests share it: each uses agents and threads of its own."""
-    running = Stack(tmp_path_factory.mktemp("stack"), database).start()
+    running = Stack(tmp_path_factory.mktemp("stack"), database, TOOLS).start()
     yield running
     running.close()
 

@@ -41,8 +41,12 @@ class Copy(Protocol):
     """A stack's own database."""
 
     url: str
+    server_pid: int | None
+    """The database's own server, if it has one."""
 
     def rows(self, query: str) -> Sequence[Row]: ...
+
+    def write(self, statement: str) -> None: ...
 
 
 class Database(Protocol):
@@ -85,6 +89,7 @@ class Sqlite:
 class SqliteCopy:
     def __init__(self, path: Path) -> None:
         self.url = f"sqlite://{path}"
+        self.server_pid: int | None = None
         self._path = path
 
     def rows(self, query: str) -> Sequence[Row]:
@@ -94,13 +99,21 @@ class SqliteCopy:
         finally:
             connection.close()
 
+    def write(self, statement: str) -> None:
+        connection = sqlite3.connect(self._path, timeout=20)
+        try:
+            with connection:
+                connection.execute(statement)
+        finally:
+            connection.close()
+
 
 class Postgres:
     """A real PostgreSQL server, started here, with a database for each stack."""
 
     name = "postgres"
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         # Not below ``folder``: the account that the server runs under could not reach it.
         self._home = Path(tempfile.mkdtemp(prefix="zerg-postgres-"))
         self._port = quiet_port()
@@ -113,15 +126,23 @@ class Postgres:
         environment = clean_environment(LC_ALL="C", HOME=str(self._home))
         initdb = (str(binaries / "initdb"), "-D", str(data), "-U", "zerg", "-A", "trust", "-E", "UTF8", "--no-sync")
         subprocess.run(initdb, env=environment, user=user, cwd=self._home, check=True, capture_output=True)
-        self._server = Part("postgres", self._command(binaries, data), folder / "postgres.log", environment, user=user)
+        self._server = Part(
+            "postgres", self._command(binaries, data, durable), folder / "postgres.log", environment, user=user
+        )
         self._server.start()
         wait_until(self._answers, "PostgreSQL answers", 30)
         self._execute("CREATE DATABASE template_of_zerg")
-        self.accounts = _prepare(self._template, self._url("template_of_zerg"))
+        self.url = self._url("template_of_zerg")
+        self.accounts = _prepare(self._template, self.url)
 
-    def _command(self, binaries: Path, data: Path) -> tuple[str, ...]:
-        # Nothing here must outlive a power cut, and each stack's processes hold pools of connections.
-        values = {"fsync": "off", "max_connections": "300", "unix_socket_directories": "", "port": str(self._port)}
+    def _command(self, binaries: Path, data: Path, durable: bool) -> tuple[str, ...]:
+        # What tests write need not outlive a power cut. Each stack's processes hold pools of connections.
+        values = {
+            "fsync": "on" if durable else "off",
+            "max_connections": "300",
+            "unix_socket_directories": "",
+            "port": str(self._port),
+        }
         options = [f"--{name}={value}" for name, value in values.items()]
         return (str(binaries / "postgres"), "-D", str(data), *options)
 
@@ -143,7 +164,7 @@ class Postgres:
         shutil.copytree(self._template, data)
         name = f"zerg_{next(self._numbers)}"
         self._execute(f"CREATE DATABASE {name} TEMPLATE template_of_zerg")
-        return PostgresCopy(self._url(name))
+        return PostgresCopy(self._url(name), self._server.pid)
 
     def close(self) -> None:
         self._server.kill()
@@ -151,12 +172,17 @@ class Postgres:
 
 
 class PostgresCopy:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, server_pid: int) -> None:
         self.url = url
+        self.server_pid: int | None = server_pid
 
     def rows(self, query: str) -> Sequence[Row]:
         with psycopg.connect(self.url) as connection:
             return connection.execute(query.encode()).fetchall()
+
+    def write(self, statement: str) -> None:
+        with psycopg.connect(self.url, autocommit=True) as connection:
+            connection.execute(statement.encode())
 
 
 def postgres_binaries() -> Path:

@@ -45,7 +45,7 @@ class Listener:
         self.reader = Reader()
         self.last_id = ""
         self._person = person
-        self._address = f"{person.stack.base}/api/threads/{thread['id']}/messages"
+        self._address = f"{person.base}/api/threads/{thread['id']}/messages"
         self._body = body
 
     async def listen(self, frames: int | None = None) -> bool:

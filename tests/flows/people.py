@@ -57,11 +57,16 @@ class Answer:
 
 @dataclass
 class Person:
-    """Somebody with an API token (none: ''), at one stack."""
+    """Somebody with an API token (none: ''), at one stack; ``door`` is the address they use, if not its first web's."""
 
     stack: Stack
     token: str
     http: aiohttp.ClientSession = field(repr=False)
+    door: str = ""
+
+    @property
+    def base(self) -> str:
+        return self.door or self.stack.base
 
     @property
     def headers(self) -> dict[str, str]:
@@ -73,7 +78,7 @@ class Person:
         """One request; ``body`` is sent as JSON, ``raw`` as it is."""
         data = raw if raw is not None else None if body is None else json.dumps(body).encode()
         sent = {**self.headers, "Content-Type": "application/json", **headers}
-        async with self.http.request(method, f"{self.stack.base}{path}", data=data, headers=sent) as answer:
+        async with self.http.request(method, f"{self.base}{path}", data=data, headers=sent) as answer:
             return Answer(answer.status, answer.headers, await answer.text())
 
     async def get(self, path: str) -> Any:
@@ -130,7 +135,7 @@ class Person:
     async def socket(self, thread: Object | int, **options: Any) -> AsyncIterator[Socket]:
         """The API's socket on a thread."""
         thread_id = thread if isinstance(thread, int) else thread["id"]
-        address = f"{self.stack.base}/api/threads/{thread_id}/ws"
+        address = f"{self.base}/api/threads/{thread_id}/ws"
         options.setdefault("headers", self.headers)
         async with self.http.ws_connect(address, **options) as connection:
             opened = Socket(connection)

@@ -122,6 +122,11 @@ class Stack:
 
     # Watching
 
+    @property
+    def database_pid(self) -> int | None:
+        """The database's server, if it has one of its own."""
+        return self.database.server_pid
+
     def readiness(self) -> tuple[int, dict[str, str]]:
         """The status of /readyz and its parts; (0, {}) when web does not answer."""
         try:

@@ -150,6 +150,11 @@ FOREIGN = [
     "ws://localhost:{port}",
     "file://",
     "",
+    "http://notlocalhost:{port}",
+    "http://localhost.:{port}",
+    "http://xn--lcalhost-54a:{port}",
+    "http://somebody@localhost:{port}",
+    "http://localhost:{port}, http://evil.example",
 ]
 
 
@@ -163,6 +168,14 @@ async def test_a_session_opens_no_socket_from_another_origin(
     with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
         await visitor.connect(path.format(id=thread["id"]), sent)
     assert refused.value.status in (400, 403)
+
+
+async def test_capitals_do_not_make_another_origin(visitor: Visitor, owner: Person) -> None:
+    thread = await owner.thread()
+    origin = {"Origin": f"HTTP://LocalHost:{owner.stack.port}"}
+    connection = await visitor.connect(f"/api/threads/{thread['id']}/ws", origin)
+    assert (await connection.receive_json())["type"] == "thread_history"
+    await connection.close()
 
 
 async def test_a_session_opens_a_socket_from_its_own_origin_and_speaks(visitor: Visitor, owner: Person) -> None:

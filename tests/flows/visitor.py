@@ -101,9 +101,13 @@ class Visitor:
         self, page: str, action: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Sends a form of ``page`` to ``action``, with the page's token; follows no redirect."""
+        return await self.submit_with(await self.token_of(page), action, fields, headers)
+
+    async def token_of(self, page: str) -> str:
+        """The token that the forms of a page bring along."""
         found = TOKEN.search(await self.page(page))
         assert found, f"{page} has no form"
-        return await self.submit_with(found[1], action, fields, headers)
+        return found[1]
 
     async def submit_with(
         self, token: str, action: str, fields: Mapping[str, str], headers: Mapping[str, str] | None = None

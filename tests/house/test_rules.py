@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 from pathlib import Path
@@ -69,32 +68,6 @@ def test_no_test_is_skipped_or_expected_to_fail() -> None:
     places = found([path for path in tracked("tests/*.py") if path != here], loose)
     # What only one operating system promises is tested on that one.
     assert [place for place in places if "sys.platform" not in place] == []
-
-
-def test_the_status_of_a_run_is_set_in_one_place() -> None:
-    setters = []
-    for path in product_code():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.keyword) and node.arg == "status" and "RunStatus" in ast.unparse(node.value):
-                setters.append(f"{path.relative_to(ROOT)}:{node.value.lineno}")
-            if isinstance(node, ast.Assign) and "RunStatus" in ast.unparse(node.value):
-                setters += [str(path) for target in node.targets if ast.unparse(target).endswith(".status")]
-    reads_or_describes = (
-        "runs/states.py",
-        "runs/records.py",
-        "runs/recovery.py",
-        "runs/executor.py",
-        "triggers/sample_data.py",
-    )
-    assert [line for line in setters if not line.startswith(reads_or_describes) and not _is_a_question(line)] == []
-
-
-def _is_a_question(place: str) -> bool:
-    """True where the keyword is part of a filter: a line that asks, and does not set."""
-    name, _, number = place.partition(":")
-    lines = (ROOT / name).read_text().splitlines()
-    around = " ".join(lines[max(0, int(number) - 4) : int(number)])
-    return bool(re.search(r"\.(filter|exclude|get|count)\(|Q\(|finish(_unheld)?\(|Count\(", around))
 
 
 def test_every_requirement_is_pinned_and_hashed() -> None:

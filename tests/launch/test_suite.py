@@ -72,7 +72,7 @@ def test_it_ends_with_what_pytest_counted_when_all_is_well(tmp_path: Path) -> No
     assert lines[-1].startswith("312 passed, 0 failed in ")
 
 
-def test_everything_means_checks_then_tests_then_the_browser() -> None:
+def test_everything_means_checks_then_tests_then_the_browser_then_what_is_measured() -> None:
     names = [line.split(" | ")[0] for line in _plan("short")]
 
     assert names == [
@@ -83,9 +83,16 @@ def test_everything_means_checks_then_tests_then_the_browser() -> None:
         "check --deploy",
         "tests",
         "browser tests",
+        "measured tests",
     ]
-    assert "not long -n " in _plan("short")[-2]
-    assert "not long" not in _plan("long")[-2]
+    for long, length in ((False, "short"), (True, "long")):
+        tests, browser, measured = _plan(length)[-3:]
+        assert all(("not long" not in stage) is long for stage in (tests, browser, measured))
+        assert " -n " in tests
+        assert " -m not alone" in browser
+        assert " -n " in browser
+        assert " -m alone" in measured
+        assert " -n " not in measured
 
 
 def test_chosen_tests_run_alone() -> None:
@@ -96,7 +103,8 @@ def test_chosen_tests_run_alone() -> None:
 
 
 def test_a_choice_by_name_still_keeps_the_browser_apart() -> None:
-    tests, browser = _plan("short", "-k", "sse")
+    tests, browser, measured = _plan("short", "-k", "sse")
 
-    assert tests.strip().endswith("-m not long --ignore=tests/browser -k sse |")
-    assert browser.endswith("-m not long -k sse tests/browser | DJANGO_ALLOW_ASYNC_UNSAFE")
+    assert tests.strip().endswith("-k sse -m not long --ignore=tests/browser |")
+    assert browser.endswith("-k sse -m not alone and not long tests/browser | DJANGO_ALLOW_ASYNC_UNSAFE")
+    assert measured.endswith("-k sse -m alone and not long tests/browser | DJANGO_ALLOW_ASYNC_UNSAFE")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,8 +27,7 @@ def pages() -> list[str]:
 
 
 def path_of(route: str) -> str:
-    parts = [("1" if part.startswith("<int") else "x") if "<" in part else part for part in route.split("/")]
-    return "/" + "/".join(parts)
+    return "/" + re.sub(r"<\w+:\w+>", "x", re.sub(r"<int:\w+>", "1", route))
 
 
 @pytest.mark.django_db

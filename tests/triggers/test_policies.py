@@ -11,11 +11,12 @@ from django.utils import timezone
 
 from accounts.models import Membership, User
 from agents.models import Agent
-from runs.models import Run, RunStatus
+from runs.models import Notice, Run, RunStatus
 from threads.models import Thread
 from threads.services import create_thread
-from triggers.firing import MOST_MISSED
 from triggers.models import Schedule
+from triggers.reckoning import MOST_MISSED
+from triggers.services import delete_schedule
 from triggers.tasks import tick
 
 from .conftest import NOON, MakeSchedule, ledger
@@ -141,6 +142,11 @@ def test_rights_are_those_of_the_day_it_runs(
     schedule.refresh_from_db()
     assert not schedule.enabled
     assert schedule.disabled_reason.lower() == reason.lower()
+    notice = Notice.objects.get(done_at=None)
+    assert (notice.owner, notice.strength, notice.schedule_id) == (owner, "needs_you", schedule.pk)
+    assert reason in notice.text.lower()
     agent.refresh_from_db()
     assert agent.next_run_at is None
     assert not Run.objects.exists()
+    delete_schedule(schedule)
+    assert not Notice.objects.filter(done_at=None).exists()

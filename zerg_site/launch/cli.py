@@ -19,6 +19,8 @@ Zerg, a self-hosted home for AI agents.
                          start everything; Ctrl-C stops it. The first time, this installs what is needed
   ./zerg test [--long] [pytest's arguments]
                          every check and test; with arguments, only pytest with these
+  ./zerg bench [streams|pages|schedules|start …] [--quick] [--on sqlite|postgres]
+                         measure this machine's Zerg and print a table
   ./zerg manage COMMAND  Django's command line in Zerg's environment, for example: create_token, shell
 
 For deployments with their own REDIS_URL and DATABASE_URL, one service each:
@@ -94,11 +96,11 @@ def _web(arguments: list[str], _here: Path) -> int:
 
 
 def _worker(arguments: list[str], _here: Path) -> int:
-    from zerg_site.launch import deploy, services
+    from zerg_site.launch import deploy
 
     parser = Parser("worker")
     parser.add_argument("--processes", type=_count, default=1)
-    parser.add_argument("--concurrency", type=_count, default=services.WORKER_THREADS)
+    parser.add_argument("--concurrency", type=_count)
     options = parser.parse_args(arguments)
     return deploy.worker(options.processes, options.concurrency)
 
@@ -120,6 +122,13 @@ def _test(arguments: list[str], _here: Path) -> int:
     from zerg_site.launch import suite
 
     return suite.test(arguments)
+
+
+def _bench(arguments: list[str], _here: Path) -> int:
+    install.ensure(install.DEV)
+    from bench.__main__ import main as bench
+
+    return bench(arguments)
 
 
 def _lock(arguments: list[str], _here: Path) -> int:
@@ -149,5 +158,6 @@ COMMANDS: dict[str, Callable[[list[str], Path], int]] = {
     "beat": _beat,
     "manage": _manage,
     "test": _test,
+    "bench": _bench,
     "lock": _lock,
 }

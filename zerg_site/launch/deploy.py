@@ -37,13 +37,16 @@ def web(host: str, port: int, processes: int) -> int:
     return _supervised(programs)
 
 
-def worker(processes: int, concurrency: int) -> int:
+def worker(processes: int, concurrency: int | None) -> int:
+    """``concurrency`` is how many runs each process works on at the same time; None: what the settings say."""
     _require_shared_parts("worker", processes)
+    if concurrency is not None:
+        os.environ["ZERG_WORKER_RUNS"] = str(concurrency)
     if processes == 1:
-        _become(services.worker(services.worker_name(), concurrency))
+        _become(services.worker(services.worker_name()))
     name = services.worker_name()
     programs = [
-        Program(f"worker {number}", services.worker(f"{name}-{number}", concurrency), grace=WORKER_GRACE)
+        Program(f"worker {number}", services.worker(f"{name}-{number}"), grace=WORKER_GRACE)
         for number in range(1, processes + 1)
     ]
     return _supervised(programs)

@@ -12,7 +12,8 @@ HTTP_TIMEOUT = 3600
 APPLICATION_CLOSE_TIMEOUT = 60
 PING_EVERY = 20
 PING_TIMEOUT = 30
-WORKER_THREADS = 64
+# Celery's own threads only hand runs over, and do the clock's work. How many runs go on at once: ZERG_WORKER_RUNS.
+WORKER_THREADS = 4
 
 
 def web(listener: socket.socket) -> tuple[str, ...]:
@@ -31,11 +32,11 @@ def web(listener: socket.socket) -> tuple[str, ...]:
     )
 
 
-def worker(name: str, concurrency: int = WORKER_THREADS) -> tuple[str, ...]:
-    """One process, many runs: they wait for the network, on threads and one event loop."""
+def worker(name: str) -> tuple[str, ...]:
+    """One process, many runs: they wait for the network, in one event loop."""
     return (
         *_celery("worker"),
-        *("--pool", "threads", "--concurrency", str(concurrency)),
+        *("--pool", "threads", "--concurrency", str(WORKER_THREADS)),
         *("--hostname", f"{name}@%h"),
         *("--without-gossip", "--without-mingle", "--loglevel", "INFO"),
     )

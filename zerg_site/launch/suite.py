@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -26,8 +27,8 @@ RESULTS = ROOT / "test-results"
 BROWSER_TESTS = "tests/browser"
 NOTHING_COLLECTED = 5  # pytest's exit code
 OPERATORS_OWN = ("ZERG_", "OPENAI_", "DATABASE_URL", "REDIS_URL", "DJANGO_")
-# Seconds for one test with its fixtures; then all stacks are shown and its process ends.
-ENDS_HANGING_TESTS = ("-o", "faulthandler_timeout=240", "-o", "faulthandler_exit_on_timeout=true")
+# For one test with its fixtures; then all stacks are shown and its process ends.
+SECONDS, SECONDS_OF_LONG = 240, 1800
 # Synchronous Playwright runs an event loop in the main thread, where Django would otherwise refuse its database.
 BROWSER_ENVIRONMENT = {"DJANGO_ALLOW_ASYNC_UNSAFE": "true"}
 
@@ -81,24 +82,38 @@ def _checks() -> list[Stage]:
 
 
 def _pytest_stages(arguments: Sequence[str], long: bool) -> list[Stage]:
-    """Browser tests run in a process of their own, after the others: asyncio and Playwright do not share one."""
-    chosen = ENDS_HANGING_TESTS if long else (*ENDS_HANGING_TESTS, "-m", "not long")
+    """Browser tests run in a process of their own, after the others: asyncio and Playwright do not share one.
+    Those that measure times come last, with nothing beside them."""
+    limits = _ends_hanging_tests(SECONDS_OF_LONG if long else SECONDS)
     paths = [path for path in arguments if not path.startswith("-") and (ROOT / path.partition("::")[0]).exists()]
     if paths:
         inside = any(path.startswith(BROWSER_TESTS) for path in paths)
-        return [_pytest("tests", (*chosen, *arguments), BROWSER_ENVIRONMENT if inside else {})]
+        return [_pytest("tests", (*limits, *_marked(long), *arguments), BROWSER_ENVIRONMENT if inside else {})]
     maybe = bool(arguments)
     several = () if arguments else _in_several_processes()
+    # Three: SQLite, PostgreSQL, and the tour of every page.
+    browsers = () if arguments else _in_several_processes(3)
+    common = (*limits, *arguments)
+    beside, alone = (*_marked(long, "not alone"), *browsers), _marked(long, "alone")
+    browser = partial(_pytest, environment=BROWSER_ENVIRONMENT, may_be_empty=maybe)
     return [
-        _pytest("tests", (*chosen, *several, f"--ignore={BROWSER_TESTS}", *arguments), may_be_empty=maybe),
-        _pytest(
-            "browser tests", (*chosen, *several, *arguments, BROWSER_TESTS), BROWSER_ENVIRONMENT, may_be_empty=maybe
-        ),
+        _pytest("tests", (*common, *_marked(long), *several, f"--ignore={BROWSER_TESTS}"), may_be_empty=maybe),
+        browser("browser tests", (*common, *beside, BROWSER_TESTS)),
+        browser("measured tests", (*common, *alone, BROWSER_TESTS)),
     ]
 
 
-def _in_several_processes() -> tuple[str, ...]:
-    processes = min(4, max(2, os.cpu_count() or 1))
+def _marked(long: bool, *wanted: str) -> tuple[str, ...]:
+    markers = [*wanted, *([] if long else ["not long"])]
+    return ("-m", " and ".join(markers)) if markers else ()
+
+
+def _ends_hanging_tests(seconds: int) -> tuple[str, ...]:
+    return ("-o", f"faulthandler_timeout={seconds}", "-o", "faulthandler_exit_on_timeout=true")
+
+
+def _in_several_processes(at_least: int = 2) -> tuple[str, ...]:
+    processes = min(4, max(at_least, os.cpu_count() or 1))
     # What shares fixtures stays together, see tests/side_by_side.py. A process that was ended is not replaced: xdist
     # would give it the same test again.
     return ("-n", str(processes), "--dist", "loadfile", "--max-worker-restart", "0")

@@ -85,7 +85,7 @@ def ask_the_environments_provider() -> None:
 
 def model_in_words(workspace_id: int) -> str:
     """What a new agent will speak with, for the start screen."""
-    providers = list(providers_for(workspace_id))
+    providers = providers_for(workspace_id)
     if not providers:
         return "none yet: add a provider's key under Settings, Models"
     choice = default_choice(providers)

@@ -1,0 +1,1 @@
+"""Zerg's database backend for SQLite; see ``common.sqlite.base``."""

@@ -1,0 +1,49 @@
+"""What a model call took, on its step, its run and its thread: in one transaction, so that they add up."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from django.db.models import F
+from django.utils import timezone
+
+from engine import Usage
+from runs import states
+from runs.endings import Ending
+from runs.models import Run, RunStatus, Step
+from threads.models import Thread
+from threads.services import spend
+
+
+def book_usage(
+    run: Run, thread: Thread, step: Step, usage: Usage, cost: Decimal | None, ending: Ending | None = None
+) -> None:
+    """Tokens and money of one call, on its step and summed on the run and on the thread; inside ``change``.
+
+    One unknown price makes the run's unknown. ``ending``: how the call broke off.
+    """
+    spend(thread, usage, cost)
+    is_first = not Step.objects.filter(run=run, finished_at__isnull=False).exclude(kind=Step.Kind.TOOL).exists()
+    total = cost if is_first else (None if cost is None else F("cost_usd") + cost)
+    states.fence(
+        run,
+        version=thread.version,
+        input_tokens=F("input_tokens") + usage.input_tokens,
+        cached_tokens=F("cached_tokens") + usage.cached_tokens,
+        output_tokens=F("output_tokens") + usage.output_tokens,
+        usage_estimated=True if usage.estimated else F("usage_estimated"),
+        cost_usd=total,
+    )
+    failed = ending is not None and ending.status != RunStatus.CANCELLED
+    stopped = ending is not None and ending.status == RunStatus.CANCELLED
+    Step.objects.filter(pk=step.pk).update(
+        status=Step.Status.CANCELLED if stopped else Step.Status.FAILED if failed else Step.Status.SUCCEEDED,
+        finished_at=timezone.now(),
+        input_tokens=usage.input_tokens,
+        cached_tokens=usage.cached_tokens,
+        output_tokens=usage.output_tokens,
+        usage_estimated=usage.estimated,
+        cost_usd=cost,
+        error_code=ending.code if ending else "",
+        error_message=ending.message if ending else "",
+    )
