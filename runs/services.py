@@ -18,6 +18,7 @@ from runs import notices, queue
 from runs.hints import wake_worker, wake_workers
 from runs.models import ACTIVE, UNFINISHED, Notice, Run, RunStatus
 from runs.results import CONFIRMED, add_result, answer_open_calls, in_doubt
+from runs.terms import NOTHING_ASKED, Terms
 from threads.context import context_of
 from threads.models import Thread, ThreadMessage
 from threads.services import change, changes, clean_content, name_after, new_message, require_same
@@ -40,7 +41,7 @@ class Start:
     """A run that is to be started, on the thread with this id. ``content`` is clean; None adds no message.
 
     ``after`` is the message that it follows, as ``threads.services.new_message`` has it: another one than the last
-    makes a branch.
+    makes a branch. ``terms`` are what is asked of it, by the schedule or the webhook with the id.
     """
 
     thread_id: int
@@ -49,6 +50,9 @@ class Start:
     trigger: Run.Trigger
     key: str | None = None
     after: int | None = None
+    terms: Terms = NOTHING_ASKED
+    schedule_id: int | None = None
+    webhook_id: int | None = None
 
 
 def start_run(
@@ -118,6 +122,9 @@ def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Ru
             position=_position(start, thread, is_busy=thread.pk in busy),
             key=start.key,
             branches=start.after is not None,
+            schedule_id=start.schedule_id,
+            webhook_id=start.webhook_id,
+            terms_stored=start.terms.as_json(),
             queued_at=timezone.now(),
             version=thread.version,
         )
@@ -270,7 +277,16 @@ def _go_on(
     asked_window: int | None = None,
 ) -> Run:
     """A new run for the message of an old one, from where the thread's leaf is; inside ``change``."""
-    (again,) = _new_runs([Start(thread.pk, None, actor, Run.Trigger(run.trigger))], {thread.pk: thread})
+    start = Start(
+        thread.pk,
+        None,
+        actor,
+        Run.Trigger(run.trigger),
+        terms=run.terms,
+        schedule_id=run.schedule_id,
+        webhook_id=run.webhook_id,
+    )
+    (again,) = _new_runs([start], {thread.pk: thread})
     notices.settle(Notice.objects.filter(run=run))
     # Before all that is sent from now on: it goes on where the transcript ends.
     again.position = Run.Position.HEAD

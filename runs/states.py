@@ -21,6 +21,7 @@ from django.db.models.functions import Coalesce, Concat, Now, Right
 from agents.models import PULSE_LENGTH, Agent
 from runs import notices
 from runs.models import ACTIVE, Run, RunStatus
+from runs.signals import run_ended
 from threads.models import Thread, ThreadMessage
 from threads.services import change, join_transcript
 
@@ -85,14 +86,14 @@ def fence(run: Run, **fields: Any) -> None:
 def finish(run: Run, thread: Thread, *, status: RunStatus, reason: str, code: str = "", message: str = "") -> None:
     """Ends a run that this worker holds; inside ``change``. Raises LeaseLost when it holds it no longer."""
     fence(run, **_end(thread, status, reason, code, message))
-    _book(run, thread, status, code, message)
+    _book(run, thread, status, reason, code, message)
 
 
 def finish_unheld(run: Run, thread: Thread, *, status: RunStatus, reason: str, message: str = "") -> bool:
     """Ends a run in the queue, or one whose lease is over. False when it was not so any more."""
     ended = _unheld(run).update(lease_epoch=F("lease_epoch") + 1, **_end(thread, status, reason, reason, message))
     if ended:
-        _book(run, thread, status, reason, message)
+        _book(run, thread, status, reason, reason, message)
     return bool(ended)
 
 
@@ -151,7 +152,7 @@ def _end(thread: Thread, status: RunStatus, reason: str, code: str, message: str
 OUTCOME_LETTER = {RunStatus.SUCCEEDED: "s", RunStatus.FAILED: "f", RunStatus.CANCELLED: "c"}
 
 
-def _book(run: Run, thread: Thread, status: RunStatus, code: str, error: str) -> None:
+def _book(run: Run, thread: Thread, status: RunStatus, reason: str, code: str, error: str) -> None:
     """Writes the outcome on the agent's row, where lists read it, and for its person, where there is one to tell."""
     # Locked by a statement of its own: of two runs that end at once, the one that waits here sees that the other ended.
     row = Agent.objects.select_for_update(no_key=True).filter(pk=run.agent_id)
@@ -164,6 +165,7 @@ def _book(run: Run, thread: Thread, status: RunStatus, code: str, error: str) ->
         last_run_at=Now(),
         last_error=error if status == RunStatus.FAILED else "",
     )
+    run_ended.send(Run, run=run, status=status, reason=reason, message=error)
     if before is None or before["trial"]:  # whoever tries an agent looks at what it does
         return
     if before["has_notice"] and status == RunStatus.SUCCEEDED:

@@ -23,12 +23,12 @@ from common.bulk import save_each
 from common.errors import ZergError
 from runs import notices
 from runs.models import UNFINISHED, Notice, Run
-from runs.services import Start, prompt_for, start_runs
+from runs.services import prompt_for, start_runs
 from threads.services import clean_content
 from triggers import timing
 from triggers.models import Occurrence, Schedule
 from triggers.reckoning import MISSED, Reckoning, missed_rows, newest_row, reckon
-from triggers.services import tell_agents, threads_of, timing_of
+from triggers.services import start_of, tell_agents, threads_of, timing_of
 
 log = logging.getLogger(__name__)
 
@@ -260,7 +260,8 @@ def _start(ready: Sequence[Reckoning], prompts: Mapping[int, str]) -> dict[int, 
             for reckoning, thread_id in zip(ready, threads, strict=True):
                 schedule = reckoning.schedule
                 key = f"schedule:{schedule.pk}:{reckoning.newest.isoformat()}"
-                starts.append(Start(thread_id, prompts[schedule.pk], schedule.owner, Run.Trigger.SCHEDULE, key))
+                prompt, trigger = prompts[schedule.pk], Run.Trigger.SCHEDULE
+                starts.append(start_of(schedule, thread_id, prompt, author=schedule.owner, trigger=trigger, key=key))
             runs = start_runs(starts)
     except ZergError as error:
         if len(ready) > 1:  # whose it is shows when each is fired alone

@@ -18,7 +18,7 @@ from agents.schedules import DefaultSchedule
 from common.errors import ZergError
 from runs import notices
 from runs.models import Notice, Run
-from runs.services import run_agent
+from runs.services import Start, prompt_for, start_runs
 from threads.models import Thread
 from threads.services import clean_content
 from triggers import timing
@@ -103,10 +103,17 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
     if current.agent.archived_at is not None:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
     (thread_id,) = threads_of([current])
-    thread = Thread.objects.get(pk=thread_id)
-    run = run_agent(current.agent, actor=actor, thread=thread, text=current.prompt, trigger=Run.Trigger.MANUAL)
+    prompt = clean_content(prompt_for(current.agent, current.prompt))
+    (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)])
     Schedule.objects.filter(pk=current.pk).update(thread=current.thread, last_run_at=clock.now())
     return run
+
+
+def start_of(
+    schedule: Schedule, thread_id: int, prompt: str, *, author: User, trigger: Run.Trigger, key: str | None = None
+) -> Start:
+    """A run of the schedule, on its terms."""
+    return Start(thread_id, prompt, author, trigger, key, terms=schedule.terms, schedule_id=schedule.pk)
 
 
 def preview(kind: str, expression: str, timezone: str, after: datetime | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One execution of an agent on a thread, the model and tool calls it was made of, and what people are told of it."""
+"""One execution of an agent on a thread, and the model and tool calls it was made of."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import models
 from django.db.models import Q
-from django.utils import timezone
 
 from accounts.models import User, is_member
 from agents.models import Agent, AgentVersion
 from common.access import OwnedQuerySet
+from runs.terms import Terms
 from threads.models import Thread, ThreadMessage
 
 
@@ -49,6 +49,7 @@ class Run(models.Model):
         MAY_HAVE_HAPPENED = "may_have_happened", "A tool was interrupted; its effect may have happened"
         BUDGET = "budget", "Over budget"
         REFUSED = "refused", "Not allowed"
+        CHECK_FAILED = "check_failed", "The answer is not what was asked for"
         REPORTED_BY_AGENT = "reported_by_agent", "The agent reported a failure"
         INTERNAL_ERROR = "internal_error", "A fault in Zerg"
 
@@ -85,6 +86,14 @@ class Run(models.Model):
         null=True, help_text="Tokens to make its requests for, where its model reads less than it is said to."
     )
     with_tools = models.BooleanField(default=True, help_text="False: this run answers without the agent's tools.")
+    asked_version = models.ForeignKey(
+        AgentVersion, null=True, on_delete=models.PROTECT, related_name="+",
+        help_text="The agent as it was then, for this run only.",
+    )  # fmt: skip
+    schedule_id = models.PositiveBigIntegerField(null=True, help_text="The schedule that started it.")
+    webhook_id = models.PositiveBigIntegerField(null=True, help_text="The webhook that started it.")
+    terms_stored = models.JSONField("terms", default=dict, blank=True, help_text="What was asked of it.")
+    nothing_new = models.BooleanField(default=False, help_text="It succeeded, and found nothing worth telling.")
     attempt = models.PositiveSmallIntegerField(default=0)
     model = models.CharField(max_length=200, blank=True)
     context_window = models.PositiveIntegerField(null=True, help_text="Tokens that its model reads.")
@@ -126,6 +135,8 @@ class Run(models.Model):
             models.Index(fields=["agent", "-id"], condition=Q(status="failed"), name="runs_failed_of_agent"),
             models.Index(fields=["owner", "-id"], name="runs_of_owner"),
             models.Index(fields=["owner", "status", "-id"], name="runs_of_owner_by_status"),
+            models.Index(fields=["schedule_id", "-id"], condition=~Q(schedule_id=None), name="runs_of_schedule"),
+            models.Index(fields=["webhook_id", "-id"], condition=~Q(webhook_id=None), name="runs_of_webhook"),
             models.Index(fields=["status", "queued_at"], condition=Q(status="queued"), name="runs_waiting"),
             models.Index(fields=["lease_expires_at"], condition=Q(status="running"), name="runs_by_lease"),
         ]
@@ -141,6 +152,11 @@ class Run(models.Model):
     @staticmethod
     def visible_to(user: User) -> Q:
         return Q(owner=user) & Q(is_member(user, "agent__workspace"))
+
+    @property
+    def terms(self) -> Terms:
+        """What was asked of it when it was started."""
+        return Terms.of_json(self.terms_stored)
 
     @property
     def is_finished(self) -> bool:
@@ -218,63 +234,3 @@ class Step(models.Model):
     @staticmethod
     def visible_to(user: User) -> Q:
         return Q(run__owner=user, run__agent__workspace__memberships__user=user)
-
-
-class Notice(models.Model):
-    """Something that a person is told who did not see it happen. A run has one at most."""
-
-    class Strength(models.TextChoices):
-        NEEDS_YOU = "needs_you", "Needs you"
-        FAILED = "failed", "Failed"
-        FINISHED = "finished", "Finished"
-
-    # Indexes below begin with this one, so that it needs none of its own.
-    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
-    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="+")
-    thread = models.ForeignKey(Thread, null=True, on_delete=models.CASCADE, related_name="+")
-    run = models.OneToOneField(Run, null=True, on_delete=models.CASCADE, related_name="notice")
-    schedule_id = models.PositiveBigIntegerField(null=True, help_text="The schedule it is about, if it is no run.")
-    strength = models.CharField(max_length=9, choices=Strength)
-    code = models.CharField(max_length=40, blank=True, help_text="Of the error; alike for what is mended at once.")
-    text = models.CharField(max_length=300, help_text="What happened, in a sentence.")
-    seq = models.PositiveIntegerField(default=0, help_text="Of the thread's last message then: who read it, knows.")
-    created_at = models.DateTimeField(default=timezone.now)
-    done_at = models.DateTimeField(null=True)
-    objects = OwnedQuerySet["Notice"].as_manager()
-
-    class Meta:
-        ordering = ["-id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["schedule_id"], condition=Q(done_at=None), name="one_open_notice_per_schedule"
-            ),
-        ]
-        indexes = [
-            models.Index(fields=["owner", "-id"], name="notices_of_owner"),
-            models.Index(fields=["owner", "-id"], condition=Q(done_at=None), name="notices_open"),
-            models.Index(fields=["thread"], condition=Q(done_at=None), name="notices_open_of_thread"),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_strength_display()}: {self.text[:60]}"
-
-    @staticmethod
-    def visible_to(user: User) -> Q:
-        return Q(owner=user) & Q(is_member(user, "agent__workspace"))
-
-
-class BrowserNotices(models.Model):
-    """Of what a person's browsers tell, where the person has allowed a browser to. Without a row: of all of it."""
-
-    owner = models.OneToOneField(User, on_delete=models.CASCADE, related_name="browser_notices")
-    needs_you = models.BooleanField("Something needs you", default=True)
-    failed = models.BooleanField("A run failed", default=True)
-    finished = models.BooleanField("A long run has finished", default=True)
-    objects = OwnedQuerySet["BrowserNotices"].as_manager()
-
-    def __str__(self) -> str:
-        return f"Browser notices of {self.owner}"
-
-    @staticmethod
-    def visible_to(user: User) -> Q:
-        return Q(owner=user)

@@ -1,0 +1,132 @@
+"""What other services call: an address for each webhook, and the log of what came in."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from accounts.models import User, is_member
+from agents.models import Agent
+from common.access import OwnedQuerySet
+from runs.models import OutgoingHook, Run
+from runs.terms import CheckKind, Context, Notify, Terms
+from threads.models import Thread
+
+
+class Webhook(models.Model):
+    """Lets a service start runs of an agent, on its owner's behalf, in a thread that the owner chose.
+
+    The secret is encrypted and never shown again. While it is being changed the one before counts too, for a while.
+    """
+
+    class Style(models.TextChoices):
+        STANDARD = "standard", "Standard Webhooks"
+        GITHUB = "github", "GitHub"
+        BEARER = "bearer", "Bearer token"
+
+    class ThreadMode(models.TextChoices):
+        OWN = "own", "A thread of its own"
+        BOUND = "bound", "A thread of mine"
+        NEW = "new", "A new thread each time"
+
+    agent = models.ForeignKey(Agent, on_delete=models.CASCADE, related_name="webhooks")
+    owner = models.ForeignKey(User, on_delete=models.CASCADE, related_name="webhooks")
+    thread = models.ForeignKey(Thread, null=True, blank=True, on_delete=models.SET_NULL, related_name="webhooks")
+    name = models.CharField(max_length=120)
+    token = models.CharField(max_length=64, unique=True, editable=False, help_text="The last part of its address.")
+    style = models.CharField(max_length=8, choices=Style, default=Style.STANDARD)
+    secret_encrypted = models.TextField(blank=True, editable=False)
+    secret_hint = models.CharField(max_length=8, blank=True, editable=False)
+    old_secret_encrypted = models.TextField(blank=True, editable=False)
+    old_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
+    prompt = models.TextField(help_text="What the agent is told. {{payload}} stands for what was sent.")
+    thread_mode = models.CharField(max_length=5, choices=ThreadMode, default=ThreadMode.OWN)
+    context_policy = models.CharField(
+        "it remembers", max_length=12, choices=Context.choices, default=Context.LAST_RESULT
+    )
+    context_runs = models.PositiveSmallIntegerField(default=3)
+    check_kind = models.CharField(
+        "a run succeeds if", max_length=11, choices=CheckKind.choices, blank=True, default=CheckKind.ANSWER
+    )
+    check_text = models.TextField(blank=True)
+    notify_policy = models.CharField("tell me", max_length=7, choices=Notify.choices, default=Notify.FAILURE)
+    notify_email = models.BooleanField("by e-mail, too", default=False)
+    notify_hook = models.ForeignKey(
+        OutgoingHook, null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
+        verbose_name="by a webhook, too",
+    )  # fmt: skip
+    enabled = models.BooleanField(default=True)
+    disabled_reason = models.CharField(max_length=300, blank=True)
+    last_received_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+    objects = OwnedQuerySet["Webhook"].as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @staticmethod
+    def visible_to(user: User) -> Q:
+        return Q(owner=user) & Q(is_member(user, "agent__workspace"))
+
+    @property
+    def terms(self) -> Terms:
+        """What is asked of a run that it starts now."""
+        return Terms(
+            context=Context(self.context_policy),
+            context_runs=self.context_runs,
+            check=CheckKind(self.check_kind),
+            check_text=self.check_text,
+            notify=Notify(self.notify_policy),
+            email=self.notify_email,
+            hook_id=self.notify_hook_id,
+        )
+
+
+class Received(models.Model):
+    """One request to a webhook's address: what it said, and what became of it.
+
+    An accepted one with a ``delivery_id`` is there once for ever: the same id again gets the same answer.
+    """
+
+    class Verdict(models.TextChoices):
+        ACCEPTED = "accepted", "Accepted"
+        REPEATED = "repeated", "Came before"
+        REFUSED = "refused", "Refused"
+
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="received", db_index=False)
+    delivery_id = models.CharField(max_length=200, null=True)
+    verdict = models.CharField(max_length=8, choices=Verdict)
+    reason = models.CharField(max_length=300, blank=True)
+    headers = models.JSONField(default=dict, help_text="Without signatures and tokens.")
+    body = models.TextField(blank=True)
+    is_test = models.BooleanField(default=False)
+    run = models.ForeignKey(Run, null=True, on_delete=models.SET_NULL, related_name="received")
+    answer = models.JSONField(default=dict, help_text="What the sender was told.")
+    received_at = models.DateTimeField()
+    objects = OwnedQuerySet["Received"].as_manager()
+
+    class Meta:
+        verbose_name = "received request"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["webhook", "delivery_id"],
+                condition=Q(verdict="accepted"),
+                name="one_accepted_request_per_delivery_id",
+            )
+        ]
+        indexes = [
+            models.Index(fields=["webhook", "-id"], name="received_of_webhook"),
+            models.Index(fields=["received_at"], name="received_by_age"),
+        ]
+
+    def __str__(self) -> str:
+        return f"Request {self.pk} to {self.webhook_id}"
+
+    @staticmethod
+    def visible_to(user: User) -> Q:
+        return Q(webhook__owner=user, webhook__agent__workspace__memberships__user=user)
