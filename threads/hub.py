@@ -130,7 +130,6 @@ class Room:
         self._early: dict[int, Frame] = {}
         self._again = False
         self._at_once = asyncio.Event()
-        self._read_at = 0.0
         self._reading: asyncio.Task[None] | None = None
 
     def begin(self, changes: Changes) -> None:
@@ -150,7 +149,7 @@ class Room:
     def rows_may_have_changed(self, *, at_once: bool = False) -> None:
         """Reads the rows, soon and once: a doorbell that rings while they are read makes them be read again.
 
-        A run's beginning rings three times within milliseconds: one reading does for all, unless somebody waits.
+        A run's beginning rings three times within milliseconds: one reading does for all, as soon as text comes.
         """
         self._again = True
         if at_once:
@@ -176,14 +175,11 @@ class Room:
         self._early.clear()  # a reading that began after they came has passed: they are of answers that are over
 
     async def _gather(self) -> None:
-        """Lets some time pass since the last reading, unless somebody waits."""
-        now = asyncio.get_running_loop().time()
+        """Lets some time pass for what happens next, unless somebody waits: who changed the rows is still at work."""
         with contextlib.suppress(TimeoutError):
-            if now < self._read_at + GATHER_SECONDS:
-                await asyncio.wait_for(self._at_once.wait(), self._read_at + GATHER_SECONDS - now)
+            await asyncio.wait_for(self._at_once.wait(), GATHER_SECONDS)
         self._again = False
         self._at_once.clear()
-        self._read_at = asyncio.get_running_loop().time()
 
     def take(self, changes: Changes) -> None:
         """Hands rows to the watchers; what is being written is known from here on."""
@@ -222,7 +218,7 @@ class Room:
         frame = _frames.decode(payload)
         live = self.live.get(frame.m)
         if live is None or not live.extend(frame.o, frame.x):
-            # Its row, or the text before this tail, has not been read yet. An answer's first words come like that.
+            # Its row, or the text before this tail, has not been read yet. Each answer begins like that.
             self._early[frame.m] = frame
             self.rows_may_have_changed(at_once=True)
             return
