@@ -15,10 +15,11 @@ from typing import Any, Protocol
 
 import msgspec
 from django.db import Error as DatabaseProblem
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from common.bus import ROWS_CHANGED, Subscriber
 from common.database import in_database
+from common.prepared import prepared
 from threads.models import Thread, ThreadMessage
 
 log = logging.getLogger(__name__)
@@ -95,22 +96,46 @@ def read_changes(thread_id: int, after: int, limit: int | None = None) -> Change
 
     The version is read first: a row that changes in between comes once more, and is then nothing new.
     """
-    thread = Thread.objects.select_related("agent").filter(pk=thread_id).first()
+    thread = next(iter(_thread(thread_id)), None)
     if thread is None:
         return None
     # Runs before messages: an answer and the end of its run are one commit, and nobody sees the end without the answer.
-    runs = thread.runs.filter(version__gt=after).prefetch_related("steps").order_by("id")
-    if after < 0:
-        runs = runs.filter(finished_at=None)
-    ran = list(runs)
-    # Messages being written always come: who has just joined knows nothing of them yet.
-    news = Q(version__gt=after) | Q(status=ThreadMessage.Status.STREAMING)
-    rows = thread.messages.filter(news).select_related("author")
+    runs = list(_runs_of(thread_id).filter(finished_at=None)) if after < 0 else _changed_runs(thread_id, after)
     if limit is None:
-        messages = list(rows.order_by(F("seq").asc(nulls_last=True), "id"))
+        messages = _changed_messages(thread_id, after)
     else:
-        messages = list(rows.order_by(F("seq").desc(nulls_first=True), "-id")[:limit])[::-1]
-    return Changes(thread, thread.version, messages, ran)
+        rows = _news_of(thread_id, after).order_by(F("seq").desc(nulls_first=True), "-id")
+        messages = list(rows[:limit])[::-1]
+    for row in (*runs, *messages):
+        row.thread = thread
+    return Changes(thread, thread.version, messages, runs)
+
+
+@prepared
+def _thread(thread_id: Any) -> QuerySet[Thread]:
+    return Thread.objects.select_related("agent").filter(pk=thread_id)
+
+
+@prepared
+def _changed_runs(thread_id: Any, after: Any) -> QuerySet[Any]:
+    return _runs_of(thread_id).filter(version__gt=after)
+
+
+def _runs_of(thread_id: Any) -> QuerySet[Any]:
+    runs: Any = Thread._meta.get_field("runs").related_model
+    rows: QuerySet[Any] = runs.objects.filter(thread=thread_id).prefetch_related("steps").order_by("id")
+    return rows
+
+
+@prepared
+def _changed_messages(thread_id: Any, after: Any) -> QuerySet[ThreadMessage]:
+    return _news_of(thread_id, after).order_by(F("seq").asc(nulls_last=True), "id")
+
+
+def _news_of(thread_id: Any, after: Any) -> QuerySet[ThreadMessage]:
+    """Messages being written always come: who has just joined knows nothing of them yet."""
+    news = Q(version__gt=after) | Q(status=ThreadMessage.Status.STREAMING)
+    return ThreadMessage.objects.filter(news, thread=thread_id).select_related("author")
 
 
 async def read_changes_async(thread_id: int, after: int, limit: int | None = None) -> Changes | None:

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.zones import zone_of
 from common.markdown import StreamRenderer
+from common.prepared import prepared
 from threads.context import fill_of
 from threads.forms import SettingsForm
 from threads.hub import Changes, LiveMessage
@@ -135,11 +136,10 @@ def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news
     shows on the others.
     """
     rows = {row.pk: row for row in fresh if row.seq is not None}
-    answers = ThreadMessage.objects.filter(thread=thread, role=ThreadMessage.Role.ASSISTANT)
     for run in news:
-        _add(rows, answers.filter(run_id=run.pk).order_by("-seq")[:2])
-        _add(rows, answers.filter(run_id=run.pk).order_by("seq")[:1] if run.finished_at else [])
-    _add(rows, _beside(thread, rows.values()))
+        _add(rows, _last_answers(run.pk))
+        _add(rows, _first_answer(run.pk) if run.finished_at else [])
+    _add(rows, [row for parent_id in {row.parent_id for row in rows.values()} for row in _beside(thread, parent_id)])
     for result in [row for row in rows.values() if row.role == ThreadMessage.Role.TOOL]:
         asking: ThreadMessage | None = result
         while asking is not None and asking.role == ThreadMessage.Role.TOOL:
@@ -159,13 +159,33 @@ def _add(rows: dict[int, ThreadMessage], more: Iterable[ThreadMessage]) -> None:
         rows.setdefault(row.pk, row)
 
 
-def _beside(thread: Thread, rows: Iterable[ThreadMessage]) -> Iterable[ThreadMessage]:
-    """What follows the same messages as ``rows`` do."""
-    parents = {row.parent_id for row in rows}
-    same = Q(parent__in=[pk for pk in parents if pk])
-    if None in parents:
-        same |= Q(parent=None)
-    return ThreadMessage.objects.filter(same, thread=thread, seq__isnull=False)
+@prepared
+def _last_answers(run_id: Any) -> QuerySet[ThreadMessage]:
+    return _answers_of(run_id).order_by("-seq")[:2]
+
+
+@prepared
+def _first_answer(run_id: Any) -> QuerySet[ThreadMessage]:
+    return _answers_of(run_id).order_by("seq")[:1]
+
+
+def _answers_of(run_id: Any) -> QuerySet[ThreadMessage]:
+    return ThreadMessage.objects.filter(run_id=run_id, role=ThreadMessage.Role.ASSISTANT)
+
+
+def _beside(thread: Thread, parent_id: int | None) -> list[ThreadMessage]:
+    """What follows the same message; None: what nothing comes before."""
+    return _first_of(thread.pk) if parent_id is None else _following(parent_id)
+
+
+@prepared
+def _first_of(thread_id: Any) -> QuerySet[ThreadMessage]:
+    return ThreadMessage.objects.filter(thread=thread_id, parent=None, seq__isnull=False)
+
+
+@prepared
+def _following(message_id: Any) -> QuerySet[ThreadMessage]:
+    return ThreadMessage.objects.filter(parent=message_id, seq__isnull=False)
 
 
 def _put_progress(thread: Thread, item: Item) -> list[str]:

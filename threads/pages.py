@@ -9,10 +9,11 @@ from decimal import Decimal
 from textwrap import shorten
 from typing import Any
 
-from django.db.models import OuterRef, Prefetch, Q, Subquery
+from django.db.models import OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils.safestring import SafeString, mark_safe
 
 from common.markdown import StreamRenderer, join_blocks, render_plain
+from common.prepared import prepared
 from common.templatetags.zerg import money
 from threads.deeds import Deed, deeds_of
 from threads.dividers import Divider, dividers_of
@@ -232,8 +233,17 @@ class Work:
 
 def work_of(thread: Thread) -> Work:
     """One query for a thread in which nothing waits, two otherwise."""
-    # By status: "waiting" and "running" come before "queued".
-    runs = list(thread.runs.filter(finished_at=None).order_by("-status", "position", "id"))
+    runs = _unfinished_runs(thread.pk)
+    for run in runs:
+        run.thread = thread
     asked = [run.input_message_id for run in runs if run.status == "queued" and run.input_message_id]
     messages = ThreadMessage.objects.filter(status=Status.QUEUED).in_bulk(asked) if asked else {}
     return Work(runs[0] if runs else None, [messages[pk] for pk in asked if pk in messages])
+
+
+@prepared
+def _unfinished_runs(thread_id: Any) -> QuerySet[Any]:
+    runs: Any = Thread._meta.get_field("runs").related_model
+    # By status: "waiting" and "running" come before "queued".
+    rows: QuerySet[Any] = runs.objects.filter(thread=thread_id, finished_at=None)
+    return rows.order_by("-status", "position", "id")

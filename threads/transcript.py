@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.db.models import QuerySet
 
+from common.prepared import prepared
 from engine import Message, ToolCall
 from threads.models import Thread, ThreadMessage
 
@@ -46,14 +48,18 @@ def walk_back(
 
 def ids_after(thread_id: int, leaf_id: int | None, seq: int) -> list[int]:
     """The rows after number ``seq`` of the branch that ends in ``leaf_id``, oldest first."""
-    later = ThreadMessage.objects.filter(thread_id=thread_id, seq__gt=seq)
-    parents = dict(later.values_list("pk", "parent_id"))
+    parents = dict(_parents_after(thread_id, seq))
     found = []
     at = leaf_id
     while at in parents:
         found.append(at)
         at = parents[at]
     return found[::-1]
+
+
+@prepared
+def _parents_after(thread_id: Any, seq: Any) -> QuerySet[ThreadMessage, tuple[int, int | None]]:
+    return ThreadMessage.objects.filter(thread_id=thread_id, seq__gt=seq).values_list("pk", "parent_id")
 
 
 def branch(thread: Thread, leaf_id: int | None) -> list[ThreadMessage]:
