@@ -76,8 +76,9 @@ def begin_tool(run: Run, call: ToolCall, effect: str, key: str) -> Step:
 
 
 def _begin_step(run: Run, thread: Thread, kind: Step.Kind, name: str, **fields: Any) -> Step:
-    about = {"model": run.model, "context_window": run.context_window}
-    states.fence(run, version=thread.version, note="", again_at=None, **about)
+    states.fence(
+        run, version=thread.version, note="", again_at=None, model=run.model, context_window=run.context_window
+    )
     index = Step.objects.filter(run=run).count() + 1
     return Step.objects.create(
         run=run, index=index, attempt=run.attempt, kind=kind, name=name, started_at=timezone.now(), **fields

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import Any
 
 from common.database import in_database
-from threads.hub import Changes, LiveMessage
+from threads.changes import Changes
+from threads.hub import LiveMessage
 from threads.page_feed import NOWHERE, Place, Update, frames_in_zone, tail_frame
 from threads.sockets import ThreadSocket
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -15,9 +16,10 @@ from django.utils import timezone
 from accounts.zones import zone_of
 from common.markdown import StreamRenderer
 from common.prepared import prepared
+from threads.changes import Changes
 from threads.context import fill_of
 from threads.forms import SettingsForm
-from threads.hub import Changes, LiveMessage
+from threads.hub import LiveMessage
 from threads.models import Thread, ThreadMessage
 from threads.pages import Item, items_of, work_of
 from threads.transcript import ids_after, is_above
@@ -212,7 +214,6 @@ def surroundings(thread: Thread, place: Place) -> list[str]:
         "queue": work.queue,
         "active_run": work.active_run,
         "branch": branch_kind(thread, place.leaf_id, place.via),
-        "settings": SettingsForm(instance=thread),
         "leaf_id": place.leaf_id,
         "fill": fill_of(thread, place.leaf_id),
     }
@@ -221,10 +222,18 @@ def surroundings(thread: Thread, place: Place) -> list[str]:
         _put("queue", "dock", "threads/_queue.html", context),
         _put("t-state", "t-head", "threads/_state.html", context),
         _put("t-title", "t-head", "threads/_title.html", context),
-        _put("t-settings", "t-head", "threads/_settings.html", context),
+        _settings(thread.pk, thread.busy_policy, thread.memory_strategy),
         _put("meter", "composer", "threads/_meter.html", context),
         _put("send", "composer", "threads/_send.html", context),
     ]
+
+
+@lru_cache(maxsize=1000)
+def _settings(thread_id: int, busy_policy: str, memory_strategy: str) -> str:
+    """Hardly ever changed, and dearer than all the rest: each choice of its lists has a template of its own."""
+    thread = Thread(pk=thread_id, busy_policy=busy_policy, memory_strategy=memory_strategy)
+    context = {"thread": thread, "settings": SettingsForm(instance=thread)}
+    return _put("t-settings", "t-head", "threads/_settings.html", context)
 
 
 def _reset(thread: Thread, version: int, leaf_id: int | None, via: int | None) -> Update:

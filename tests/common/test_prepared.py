@@ -29,6 +29,11 @@ def emails_after(user_id: Any) -> QuerySet[User, str]:
 
 
 @prepared
+def members_among(user_ids: Any) -> QuerySet[Membership]:
+    return Membership.objects.filter(user__id__in=user_ids).order_by("pk")
+
+
+@prepared
 def locked(user_id: Any) -> QuerySet[User]:
     return User.objects.select_for_update().filter(pk=user_id).prefetch_related("memberships")
 
@@ -55,6 +60,15 @@ def test_single_columns_locks_and_prefetches_work_as_ever(member: User, stranger
     assert emails_after(max(member.pk, stranger.pk) + 1_000_000) == []
     (row,) = locked(member.pk)
     assert list(row.memberships.all()) == list(Membership.objects.filter(user=member))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5])
+def test_as_many_values_as_there_are_can_be_compared_with(owner: User, count: int) -> None:
+    people = [User.objects.create(email=f"{number}@here.test") for number in range(6)]
+    for person in people:
+        Membership.objects.create(user=person, workspace=owner.home_workspace())
+    wanted = tuple(person.pk for person in people[1 : count + 1])
+    assert [row.user_id for row in members_among(wanted)] == list(wanted)
 
 
 def test_values_are_never_part_of_the_sql(member: User) -> None:
