@@ -192,8 +192,7 @@ OUTCOME_LETTER = {RunStatus.SUCCEEDED: "s", RunStatus.FAILED: "f", RunStatus.CAN
 def _book(run: Run, thread: Thread, status: RunStatus, code: str, error: str) -> None:
     """Writes the outcome on the agent's row, where lists read it, and for its person, where there is one to tell."""
     # Locked by a statement of its own: of two runs that end at once, the one that waits here sees that the other ended.
-    row = Agent.objects.select_for_update(no_key=True).filter(pk=run.agent_id)
-    before = row.annotate(has_notice=Exists(notices.open_in(thread))).values("trial", "has_notice").first()
+    before = next(iter(_locked_agent(run.agent_id, thread.pk)), None)
     others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run.pk)
     settled = Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE
     Agent.objects.filter(pk=run.agent_id).update(
@@ -202,8 +201,15 @@ def _book(run: Run, thread: Thread, status: RunStatus, code: str, error: str) ->
         last_run_at=Now(),
         last_error=error if status == RunStatus.FAILED else "",
     )
-    if before is None or before["trial"]:  # whoever tries an agent looks at what it does
+    if before is None or before.trial:  # whoever tries an agent looks at what it does
         return
-    if before["has_notice"] and status == RunStatus.SUCCEEDED:
+    if before.has_notice and status == RunStatus.SUCCEEDED:
         notices.settle_in(thread)
     notices.tell(run, thread, status, code, error)
+
+
+@prepared
+def _locked_agent(agent_id: Any, thread_id: Any) -> QuerySet[Agent, Any]:
+    row = Agent.objects.select_for_update(no_key=True).filter(pk=agent_id)
+    told = row.annotate(has_notice=Exists(notices.open_in(thread_id)))
+    return told.values_list("trial", "has_notice", named=True)
