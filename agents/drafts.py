@@ -10,7 +10,7 @@ from django.forms.fields import InvalidJSONInput
 
 from accounts.models import User
 from agents.models import Agent, AgentDraft
-from common.drafts import INSTANT, keep_newest
+from common.drafts import INSTANT
 from common.errors import ZergError
 
 MOST_CHARS = 1_000_000
@@ -50,6 +50,7 @@ def _clean(value: str) -> str:
 
 
 def _write(agent: Agent, user: User, fields: dict[str, list[str]], at: datetime) -> None:
-    rows = AgentDraft.objects.filter(user=user, agent=agent.pk)
-    fresh = AgentDraft(user=user, agent_id=agent.pk)
-    keep_newest(rows, fresh, at=at, fields=fields, version_number=agent.version_number)
+    drafts, number = AgentDraft.objects.filter(user=user, agent=agent.pk), agent.version_number
+    if not drafts.filter(changed_at__lt=at).update(fields=fields, version_number=number, changed_at=at):
+        fresh = AgentDraft(user=user, agent_id=agent.pk, fields=fields, version_number=number, changed_at=at)
+        AgentDraft.objects.bulk_create([fresh], ignore_conflicts=True)

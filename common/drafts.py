@@ -1,14 +1,14 @@
-"""What is being written is kept for its writer's other browsers. The newest wins, by the clock of who types."""
+"""What is being written is kept for its writer's other browsers. The newest wins, by the clock of who types.
+
+What must not come back is overwritten by something empty, not deleted: what was typed before that may still be on its
+way here.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
 
-from django.db import models
 from django.utils import timezone
-
-M = TypeVar("M", bound=models.Model)
 
 INSTANT = timedelta(milliseconds=1)
 """What a browser's clock can tell apart."""
@@ -25,15 +25,3 @@ def moment_of(milliseconds: int | None) -> datetime:
 def milliseconds_of(moment: datetime) -> int:
     """The same for browsers."""
     return round(moment.timestamp() * 1000)
-
-
-def keep_newest(rows: models.QuerySet[M], fresh: M, *, at: datetime, **values: Any) -> None:
-    """Writes ``values`` into the one row of ``rows``, unless what is there was changed at ``at`` or later.
-
-    Where there is none yet it becomes ``fresh``. What must not come back is overwritten by something empty, not
-    deleted: what was typed before that may still be on its way here.
-    """
-    if not rows.filter(changed_at__lt=at).update(**values, changed_at=at):
-        for name, value in {**values, "changed_at": at}.items():
-            setattr(fresh, name, value)
-        type(fresh)._default_manager.bulk_create([fresh], ignore_conflicts=True)

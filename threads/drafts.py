@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from accounts.models import User
-from common.drafts import INSTANT, keep_newest, milliseconds_of
+from common.drafts import INSTANT, milliseconds_of
 from threads.models import Thread, ThreadDraft
 from threads.services import clean_content
 
@@ -38,4 +38,7 @@ def clear_draft(thread: Thread, *, by: User, at: datetime) -> None:
 
 def _write(thread: Thread, user: User, text: str, at: datetime) -> None:
     drafts = ThreadDraft.objects.filter(user=user, thread=thread)
-    keep_newest(drafts, ThreadDraft(user=user, thread=thread), at=at, text=text)
+    if not drafts.filter(changed_at__lt=at).update(text=text, changed_at=at):
+        ThreadDraft.objects.bulk_create(
+            [ThreadDraft(user=user, thread=thread, text=text, changed_at=at)], ignore_conflicts=True
+        )

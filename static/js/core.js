@@ -157,6 +157,7 @@ function tickSeconds() {
 }
 setInterval(tick, 20000);
 setInterval(tickSeconds, 1000);
+tickSeconds();
 doc.addEventListener("zerg:applied", tickSeconds);
 
 for (const note of doc.querySelectorAll(".toast")) tend(note);
