@@ -156,13 +156,6 @@ class Inbox:
         return f"({self.count}) " if self.count else ""
 
 
-def inbox_of(user: User) -> Inbox:
-    """One query, however much there is."""
-    rows = list(open_of(user).values_list("pk", "strength", "created_at")[:MOST_OPEN])
-    told = (pk for pk, _, created_at in rows if created_at <= timezone.now() - GRACE)
-    return Inbox([strength for _, strength, _ in rows], next(told, 0))
-
-
 def news_for(user: User, after: int, strengths: Collection[str]) -> QuerySet[Notice]:
     """What browsers tell: what waits, came after the notice ``after``, and was not seen within a moment."""
     now = timezone.now()
