@@ -5,13 +5,16 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from datetime import timedelta
+from typing import Any
 
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import SCOPES, ApiToken, SignInLink, SignInTry, User, all_scopes
 from common.crypto import digest, new_token
 from common.errors import ZergError
+from common.prepared import prepared
 
 LINK_LIFETIME = timedelta(hours=24)
 TRIES = 10
@@ -97,14 +100,19 @@ def create_token(user: User, name: str, scopes: Iterable[str] | None = None) -> 
 
 def authenticate_token(text: str) -> tuple[User, ApiToken] | None:
     """The person and the token behind ``text``; None when it is unknown, revoked, or its person is switched off."""
-    tokens = ApiToken.objects.filter(digest=digest(text), revoked_at=None, user__is_active=True)
-    token = tokens.select_related("user").first()
+    token = next(iter(_valid_tokens(digest(text))), None)
     if token is None:
         return None
     now = timezone.now()
     if token.last_used_at is None or token.last_used_at < now - USE_IS_NOTED_EVERY:
         ApiToken.objects.filter(pk=token.pk, last_used_at=token.last_used_at).update(last_used_at=now)
     return token.user, token
+
+
+@prepared
+def _valid_tokens(its_digest: Any) -> QuerySet[ApiToken]:
+    tokens = ApiToken.objects.filter(digest=its_digest, revoked_at=None, user__is_active=True)
+    return tokens.select_related("user")
 
 
 def revoke_token(token: ApiToken) -> None:

@@ -6,13 +6,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from agents.models import Agent, LanguageModel, Provider
 from common.errors import ZergError
+from common.prepared import prepared
 from engine import Usage
 
 UNKNOWN_CONTEXT_WINDOW = 32_768
@@ -86,13 +88,17 @@ def providers_for(workspace_id: int) -> list[Provider]:
     That is the one people prefer (the workspace's own before the installation's), then the environment's, then those
     people added, then the local model.
     """
-    usable = Q(kind=Provider.Kind.CUSTOM)
+    usable = {Provider.Kind.CUSTOM.value}
     if settings.OPENAI_BASE_URL or settings.OPENAI_API_KEY:
-        usable |= Q(kind=Provider.Kind.ENVIRONMENT)
+        usable.add(Provider.Kind.ENVIRONMENT.value)
     if settings.LOCAL_MODEL_URL:
-        usable |= Q(kind=Provider.Kind.LOCAL)
-    rows = Provider.objects.filter(usable, Q(workspace=None) | Q(workspace=workspace_id), enabled=True)
-    return sorted(rows, key=_rank)
+        usable.add(Provider.Kind.LOCAL.value)
+    return sorted((row for row in _enabled_for(workspace_id) if row.kind in usable), key=_rank)
+
+
+@prepared
+def _enabled_for(workspace_id: Any) -> QuerySet[Provider]:
+    return Provider.objects.filter(Q(workspace=None) | Q(workspace=workspace_id), enabled=True)
 
 
 def _rank(provider: Provider) -> tuple[bool, bool, int, int]:
@@ -172,8 +178,12 @@ def _rows_for(names: set[str], providers: list[Provider]) -> Rows:
 
 
 def _default_rows(providers: list[Provider]) -> dict[str, LanguageModel]:
-    found = LanguageModel.objects.filter(provider__in=providers[:1], enabled=True)
-    return {row.name: row for row in found}
+    return {row.name: row for provider in providers[:1] for row in _enabled_of(provider.pk)}
+
+
+@prepared
+def _enabled_of(provider_id: Any) -> QuerySet[LanguageModel]:
+    return LanguageModel.objects.filter(provider=provider_id, enabled=True)
 
 
 def default_choice(providers: list[Provider], rows: dict[str, LanguageModel] | None = None) -> ModelChoice:

@@ -15,6 +15,7 @@ from agents.catalog import choose
 from agents.models import Agent
 from agents.services import save_agent
 from agents.toolbox import TOOLS
+from common.drafts import LAST_MOMENT
 from common.errors import ZergError
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class AgentForm(AgentModelForm):
     def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.user = user
+        self.fields["config"].show_hidden_initial = False  # what is saved is known here; no page has to say it
         present = schedules.default_of(self.instance, user) if self.instance.pk else None
         self.fields["schedule"].initial = present["expression"] if present else ""
         self.fields["schedule_timezone"].initial = present["timezone"] if present else user.timezone
@@ -127,6 +129,11 @@ class AgentForm(AgentModelForm):
             raise ValidationError(f"“{name}” is no time zone. Use a name such as Europe/Berlin.")
         return name
 
+    def typed(self) -> dict[str, list[str]]:
+        """What was sent of each field, as it was sent."""
+        data: Any = self.data
+        return {name: data.getlist(name) for name in self.fields}
+
     def store(self) -> Agent:
         """Saves the valid form. Raises ZergError when the schedule is refused: call it inside a transaction."""
         agent = save_agent(self.instance, author=self.user)
@@ -145,6 +152,12 @@ class AgentForm(AgentModelForm):
             self.add_error(name, words)
         if not known:
             self.add_error(None, error.message)
+
+
+class TypedForm(forms.Form):
+    """When a form was last changed, in milliseconds since 1970 on the clock of who types; None without script."""
+
+    typed_at = forms.IntegerField(required=False, min_value=0, max_value=LAST_MOMENT)
 
 
 class TrialForm(AgentForm):

@@ -233,3 +233,33 @@ class AgentVersion(models.Model):
     @property
     def fields(self) -> dict[str, Any]:
         return dict(self.snapshot)
+
+
+class AgentDraft(models.Model):
+    """What a person has typed into the form of an agent, or of a new one, and not saved.
+
+    ``fields`` holds the values of each field of the form as texts; it is empty once they are saved or discarded.
+    ``changed_at`` is the time on the clock of whoever types.
+    """
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="+", db_index=False)
+    agent = models.ForeignKey(Agent, null=True, on_delete=models.CASCADE, related_name="+")
+    version_number = models.PositiveIntegerField(default=0, help_text="Of the agent, when this was typed.")
+    fields = models.JSONField(default=dict)
+    changed_at = models.DateTimeField()
+    objects = OwnedQuerySet["AgentDraft"].as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "agent"], name="one_draft_per_person_and_agent"),
+            models.UniqueConstraint(
+                fields=["user"], condition=Q(agent=None), name="one_draft_of_a_new_agent_per_person"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"Draft of {self.user_id} of agent {self.agent_id}"
+
+    @staticmethod
+    def visible_to(user: User) -> Q:
+        return Q(user=user)

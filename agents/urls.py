@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from agents import draft_views as drafts
 from agents import form_views as forms
 from agents import key_views as keys
 from agents import provider_views as providers
@@ -15,6 +16,8 @@ urlpatterns = [
     path("agents/", views.agent_list, name="list"),
     path("agents/new/", forms.new_agent, name="new"),
     path("agents/check/", forms.check_field, name="check"),
+    path("agents/draft/", drafts.keep, name="draft"),
+    path("agents/draft/discard/", drafts.discard, name="discard_draft"),
     path("agents/starter/<slug:key>/", forms.starter, name="starter"),
     path("agents/<int:pk>/", views.agent_detail, name="detail"),
     path("agents/<int:pk>/edit/", forms.edit_agent, name="edit"),

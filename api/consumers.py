@@ -11,7 +11,8 @@ from api.feed import HISTORY, Feed
 from common.errors import ZergError
 from runs import services
 from runs.models import Run
-from threads.hub import Changes, LiveMessage
+from threads.changes import Changes
+from threads.hub import LiveMessage
 from threads.models import Thread
 from threads.sockets import ThreadSocket
 

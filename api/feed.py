@@ -14,7 +14,8 @@ from typing import Any
 from common.serialize import money
 from runs.models import Run
 from runs.serializers import run_json
-from threads.hub import Changes, LiveMessage
+from threads.changes import Changes
+from threads.hub import LiveMessage
 from threads.models import ThreadMessage
 from threads.serializers import message_json, usage_json
 

@@ -10,7 +10,8 @@ from accounts.sockets import Credential
 from api.feed import HISTORY, Feed, Frame
 from runs.models import UNFINISHED, Run
 from threads.admission import until_refused
-from threads.hub import Changes, LiveMessage, Room, hub, read_changes_async
+from threads.changes import Changes, read_changes_async
+from threads.hub import LiveMessage, Room, hub
 from threads.models import Thread, ThreadMessage
 from threads.outbox import Outbox
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from common.prepared import prepared
 from engine import Usage
 from runs import states
 from runs.endings import Ending
@@ -23,7 +25,7 @@ def book_usage(
     One unknown price makes the run's unknown. ``ending``: how the call broke off.
     """
     spend(thread, usage, cost)
-    is_first = not Step.objects.filter(run=run, finished_at__isnull=False).exclude(kind=Step.Kind.TOOL).exists()
+    is_first = not _ended_calls(run.pk)
     total = cost if is_first else (None if cost is None else F("cost_usd") + cost)
     states.fence(
         run,
@@ -47,3 +49,10 @@ def book_usage(
         error_code=ending.code if ending else "",
         error_message=ending.message if ending else "",
     )
+
+
+@prepared
+def _ended_calls(run_id: Any) -> QuerySet[Step, int]:
+    """One of the run's calls of a model that have ended, if there is one."""
+    ended = Step.objects.filter(run=run_id, finished_at__isnull=False).exclude(kind=Step.Kind.TOOL)
+    return ended.values_list("pk", flat=True)[:1]

@@ -8,14 +8,15 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from accounts.models import User
-from runs.notices import Inbox, inbox_of
+from runs.rail import Rail, rail_of
 
 
-def inbox(request: HttpRequest) -> dict[str, Any]:
-    """``inbox``: read from the database by the first template that says something of it."""
+def rail(request: HttpRequest) -> dict[str, Any]:
+    """``rail`` and its ``inbox``: read from the database by the first template that says something of them."""
 
-    def look() -> Inbox:
+    def look() -> Rail:
         user = getattr(request, "user", None)
-        return inbox_of(cast(User, user)) if getattr(user, "is_authenticated", False) else Inbox()
+        return rail_of(cast(User, user)) if getattr(user, "is_authenticated", False) else Rail()
 
-    return {"inbox": SimpleLazyObject(look)}
+    found = SimpleLazyObject(look)
+    return {"rail": found, "inbox": SimpleLazyObject(lambda: found.inbox)}

@@ -34,19 +34,13 @@ TIMEOUT_CODES = {"timeout_connect", "timeout_first_byte", "timeout_between_chunk
 
 async def execute(worker: Worker, run_id: int) -> None:
     """Executes the queue of the run's thread until it is empty, somebody else works on it, or the worker drains."""
-    run = await worker.database(_claim, run_id, owner=worker.name)
+    run = await worker.database(states.claim_beside, run_id, owner=worker.name)
     while run is not None:
         worker.ring(run.thread_id)
         await worker.guard(run, _perform(worker, run))
         if worker.draining:
             return
         run = await worker.database(states.claim_next, run.thread_id, owner=worker.name)
-
-
-def _claim(run_id: int, *, owner: str) -> Run | None:
-    """Claims the next run of the thread that this one waits in."""
-    thread_id = Run.objects.filter(pk=run_id).values_list("thread_id", flat=True).first()
-    return states.claim_next(thread_id, owner=owner) if thread_id is not None else None
 
 
 async def _perform(worker: Worker, run: Run) -> None:

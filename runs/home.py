@@ -14,8 +14,9 @@ from accounts.models import User
 from agents.models import PULSE_LENGTH, Agent
 from agents.schedules import own_schedules
 from agents.welcome import FirstSteps, first_steps
-from runs.models import ACTIVE, Notice, Run
+from runs.models import Notice, Run
 from runs.notices import MOST_OPEN, Matter, matters, open_of
+from runs.rail import at_work
 
 MOST_CARDS = 48
 MOST_MATTERS = 6
@@ -97,11 +98,9 @@ def home_of(user: User) -> Home:
     """As many queries beside ten thousand threads as beside none."""
     waiting = open_of(user).exclude(strength=Notice.Strength.FINISHED).select_related("agent", "thread", "run")
     found = matters(waiting[:MOST_OPEN])
-    at_work = Run.objects.for_user(user).filter(status__in=ACTIVE, agent__trial=False).select_related("agent", "thread")
+    working = at_work(user).select_related("agent", "thread")[:MOST_AT_WORK]
     needed = {matter.notice.agent_id for matter in found if matter.notice.strength == Notice.Strength.NEEDS_YOU}
-    return Home(
-        found, list(at_work.order_by("-id")[:MOST_AT_WORK]), _cards(user, needed), first_steps(user), user.welcome_later
-    )
+    return Home(found, list(working), _cards(user, needed), first_steps(user), user.welcome_later)
 
 
 def _cards(user: User, needed: Collection[int]) -> list[Card]:

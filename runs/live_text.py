@@ -75,7 +75,9 @@ class LiveTexts:
         self._clock = asyncio.create_task(self._save_again_and_again())
 
     def begin(self, live: LiveText) -> None:
+        """Its row is there. Pages hear of it now, with nothing in it, and read the row while the model is asked."""
         self._open.add(live)
+        self._sender.send(live.run.thread_id, live.frame())
 
     def add(self, live: LiveText, text: str) -> None:
         """The first text goes out at once; what follows gathers for FLUSH_MS."""

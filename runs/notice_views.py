@@ -9,6 +9,7 @@ from django.contrib import messages
 from django.http import HttpResponse, JsonResponse
 from django.http.request import split_domain_port
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -18,6 +19,7 @@ from common.redirects import see_other
 from runs import notices
 from runs.forms import BrowserNoticesForm
 from runs.models import BrowserNotices, Notice
+from runs.rail import rail_of
 
 PER_PAGE = 50
 NEWS_AT_ONCE = 5
@@ -66,12 +68,14 @@ def all_done(request: PersonRequest) -> HttpResponse:
 @signed_in
 @require_safe
 def news(request: PersonRequest) -> HttpResponse:
-    """What a browser's leading tab asks for, every few seconds: ``{mark, count, newest, news}``.
+    """What a browser's leading tab asks for, every few seconds: ``{mark, count, newest, news,
+    working}``.
 
     ``news`` are the notices that came ``after`` the one named, oldest first, of the kinds that the person wants from
-    browsers. ``newest`` is the one to name next time.
+    browsers. ``newest`` is the one to name next time, ``working`` the HTML of what works just now.
     """
-    inbox = notices.inbox_of(request.user)
+    rail = rail_of(request.user)
+    inbox = rail.inbox
     after = request.GET.get("after", "")
     rows: list[Notice] = []
     if after.isdecimal() and len(after) < 19 and inbox.newest > int(after):
@@ -79,7 +83,9 @@ def news(request: PersonRequest) -> HttpResponse:
         wanted = [strength for strength, _, _ in EVENTS if getattr(chosen, strength)]
         rows = list(notices.news_for(request.user, int(after), wanted).select_related("agent", "thread")[:NEWS_AT_ONCE])
     told = [_as_news(row) for row in reversed(rows)]
-    return JsonResponse({"mark": inbox.mark, "count": inbox.count, "newest": inbox.newest, "news": told})
+    working = render_to_string("runs/_rail.html", {"rail": rail})
+    answer = {"mark": inbox.mark, "count": inbox.count, "newest": inbox.newest, "news": told, "working": working}
+    return JsonResponse(answer)
 
 
 VERBS = {"needs_you": "needs you", "failed": "failed", "finished": "has finished"}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -65,14 +66,14 @@ def tell_of_schedules(rows: Iterable[Notice]) -> None:
         Notice.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def open_in(thread: Thread) -> QuerySet[Notice]:
+def open_in(thread_id: Any) -> QuerySet[Notice]:
     """What is not done yet in a thread."""
-    return Notice.objects.filter(thread=thread.pk, done_at=None)
+    return Notice.objects.filter(thread=thread_id, done_at=None)
 
 
 def settle_in(thread: Thread) -> None:
     """The thread goes well again: nothing that went wrong there before waits for anybody."""
-    open_in(thread).exclude(strength=Strength.FINISHED).update(done_at=timezone.now())
+    open_in(thread.pk).exclude(strength=Strength.FINISHED).update(done_at=timezone.now())
 
 
 def settle(rows: QuerySet[Notice]) -> int:
@@ -153,13 +154,6 @@ class Inbox:
         if Strength.NEEDS_YOU in self.strengths:
             return "◆ Needs you · "
         return f"({self.count}) " if self.count else ""
-
-
-def inbox_of(user: User) -> Inbox:
-    """One query, however much there is."""
-    rows = list(open_of(user).values_list("pk", "strength", "created_at")[:MOST_OPEN])
-    told = (pk for pk, _, created_at in rows if created_at <= timezone.now() - GRACE)
-    return Inbox([strength for _, strength, _ in rows], next(told, 0))
 
 
 def news_for(user: User, after: int, strengths: Collection[str]) -> QuerySet[Notice]:

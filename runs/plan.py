@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 from django.conf import settings
-from django.db.models import Subquery
 
 from accounts.models import User
 from agents.catalog import ModelChoice, choose, ensure_built_in_providers
@@ -46,8 +45,7 @@ def make_plan(run: Run) -> Plan:
     base_url, api_key = choice.provider.endpoint()
     rows = [row for row in branch(thread, thread.leaf_id) if not is_left_behind(row, run.pk)]
     messages, spoken = history(rows)
-    version = Subquery(agent.versions.values("pk")[:1])
-    Run.objects.filter(pk=run.pk).update(model=choice.name, context_window=choice.context_window, agent_version=version)
+    run.model, run.context_window = choice.name, choice.context_window  # on its row with its first step
     return Plan(
         choice=choice,
         spec=_within(run, spec_of(agent, thread, choice)),
@@ -73,7 +71,7 @@ def with_model(run: Run, plan: Plan, name: str) -> Plan:
     remember_models(provider, [name])
     Provider.objects.filter(pk=provider.pk, default_model="").update(default_model=name)
     choice = choose(Agent.objects.get(pk=run.agent_id), name)
-    Run.objects.filter(pk=run.pk).update(model=name, context_window=choice.context_window)
+    run.model, run.context_window = name, choice.context_window
     return replace(
         plan, choice=choice, spec=_within(run, replace(plan.spec, model=name, context_window=choice.context_window))
     )

@@ -25,6 +25,8 @@ from threads.services import add_message, change
 
 KEY_REFUSED = {"refused_key", "no_credit"}
 """What a person has to put right at the provider: no other run will fare better until then."""
+FIRST_EPOCH = 1
+"""Of the lease of a run that nobody has worked on before."""
 INTERRUPTED = "Interrupted: the worker that wrote this stopped. What was written is kept."
 
 
@@ -32,25 +34,27 @@ def begin_answer(run: Run, name: str, messages: int) -> tuple[Step, ThreadMessag
     """A model call is about to be made: its step, and the row that its text will grow on."""
     with change(run.thread_id, ring=False) as thread:
         parent = _parent_of_answer(thread, run)
-        key = f"{run.call_key}.after-{parent.pk if parent else 0}"
+        key = f"{run.call_key}.after-{parent or 0}"
         message = add_message(
             thread,
             role=ThreadMessage.Role.ASSISTANT,
             status=ThreadMessage.Status.STREAMING,
             source=ThreadMessage.Source.AGENT,
             run_id=run.pk,
-            parent=parent,
+            parent_id=parent,
         )
         what = {"input": f"{messages} messages", "key": key, "message": message}
         return _begin_step(run, thread, Step.Kind.MODEL, name, **what), message
 
 
-def _parent_of_answer(thread: Thread, run: Run) -> ThreadMessage | None:
+def _parent_of_answer(thread: Thread, run: Run) -> int | None:
     """The end of the branch; but a row that an earlier attempt of this run left behind gets a sibling, not a child."""
+    if run.lease_epoch == FIRST_EPOCH:
+        return thread.leaf_id
     leaf = thread.leaf
     while leaf and is_left_behind(leaf, run.pk):
         leaf = leaf.parent
-    return leaf
+    return leaf.pk if leaf else None
 
 
 def is_left_behind(row: ThreadMessage, run_id: int) -> bool:
@@ -72,7 +76,9 @@ def begin_tool(run: Run, call: ToolCall, effect: str, key: str) -> Step:
 
 
 def _begin_step(run: Run, thread: Thread, kind: Step.Kind, name: str, **fields: Any) -> Step:
-    states.fence(run, version=thread.version, note="", again_at=None)
+    states.fence(
+        run, version=thread.version, note="", again_at=None, model=run.model, context_window=run.context_window
+    )
     index = Step.objects.filter(run=run).count() + 1
     return Step.objects.create(
         run=run, index=index, attempt=run.attempt, kind=kind, name=name, started_at=timezone.now(), **fields
@@ -270,7 +276,7 @@ def show_failure(run: Run, thread: Thread, ending: Ending) -> None:
         role=ThreadMessage.Role.ASSISTANT,
         source=ThreadMessage.Source.AGENT,
         run_id=run.pk,
-        parent=_parent_of_answer(thread, run),
+        parent_id=_parent_of_answer(thread, run),
     )
     _tell(row, ending, thread.version)
 

@@ -15,12 +15,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, models
-from django.db.models import Case, Exists, ExpressionWrapper, F, OuterRef, Q, Value, When
+from django.db.models import Case, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce, Concat, Now, Right
+from django.utils import timezone
 
 from agents.models import PULSE_LENGTH, Agent
+from common.prepared import prepared
 from runs import notices
-from runs.models import ACTIVE, Run, RunStatus
+from runs.models import ACTIVE, UNFINISHED, Run, RunStatus
 from runs.signals import run_ended
 from threads.models import Thread, ThreadMessage
 from threads.services import change, join_transcript
@@ -43,21 +45,37 @@ def lease_end() -> ExpressionWrapper[Any]:
 
 def claim_next(thread_id: int, *, owner: str) -> Run | None:
     """Takes the thread's next queued run for the worker ``owner``; None when nothing waits or a run is active."""
-    waiting = Run.objects.filter(thread=thread_id, status=RunStatus.QUEUED)
-    if not waiting.exists():
+    if not Run.objects.filter(thread=thread_id, status=RunStatus.QUEUED).exists():
         return None
+    return _take_next(thread_id, owner)
+
+
+def claim_beside(run_id: int, *, owner: str) -> Run | None:
+    """The same for the thread that this run waits in, or waited."""
+    for thread_id in _waited_in(run_id):
+        return _take_next(thread_id, owner)
+    return None
+
+
+@prepared
+def _waited_in(run_id: Any) -> QuerySet[Run, int]:
+    """The thread of a run, if one waits there."""
+    beside = Run.objects.filter(pk=run_id, thread__runs__status=RunStatus.QUEUED)
+    return beside.values_list("thread", flat=True)[:1]
+
+
+def _take_next(thread_id: int, owner: str) -> Run | None:
     try:
         with change(thread_id, ring=False) as thread:
-            run = waiting.order_by("position", "id").first()
-            if run is None or Run.objects.filter(thread=thread_id, status__in=ACTIVE).exists():
-                raise _NothingToClaim
-            taken = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED).update(
+            run = _next_in(thread)
+            taken = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED, lease_epoch=run.lease_epoch).update(
                 status=RunStatus.RUNNING,
                 lease_owner=owner,
                 lease_epoch=F("lease_epoch") + 1,
                 lease_expires_at=lease_end(),
                 attempt=F("attempt") + 1,
                 started_at=Coalesce("started_at", Now()),
+                agent_version=Subquery(run.agent.versions.values("pk")[:1]),
                 note="",
                 version=thread.version,
             )
@@ -67,7 +85,27 @@ def claim_next(thread_id: int, *, owner: str) -> Run | None:
             Agent.objects.filter(pk=run.agent_id).update(status=Agent.Status.PROCESSING)
     except (_NothingToClaim, IntegrityError):  # one_active_run_per_thread: another worker was faster
         return None
-    return Run.objects.select_related("thread__agent", "agent", "actor", "thread").get(pk=run.pk)
+    # What its row holds now, without asking for it; the time only nearly, which is the database's.
+    run.status, run.lease_owner, run.note, run.version = RunStatus.RUNNING, owner, "", thread.version
+    run.lease_epoch, run.attempt = run.lease_epoch + 1, run.attempt + 1
+    run.started_at = run.started_at or timezone.now()
+    return run
+
+
+def _next_in(thread: Thread) -> Run:
+    """The run whose turn it is, with what a worker needs of it. Raises _NothingToClaim, also while one is active."""
+    for run in _first_unfinished(thread.pk):
+        if run.status == RunStatus.QUEUED:
+            run.thread, thread.agent = thread, run.agent
+            return run
+    raise _NothingToClaim
+
+
+@prepared
+def _first_unfinished(thread_id: Any) -> QuerySet[Run]:
+    unfinished = Run.objects.filter(thread=thread_id, status__in=UNFINISHED)
+    # By status: "waiting" and "running" come before "queued".
+    return unfinished.select_related("agent", "actor", "input_message").order_by("-status", "position", "id")[:1]
 
 
 def _join_input(thread: Thread, run: Run) -> None:
@@ -155,8 +193,7 @@ OUTCOME_LETTER = {RunStatus.SUCCEEDED: "s", RunStatus.FAILED: "f", RunStatus.CAN
 def _book(run: Run, thread: Thread, status: RunStatus, reason: str, code: str, error: str) -> None:
     """Writes the outcome on the agent's row, where lists read it, and for its person, where there is one to tell."""
     # Locked by a statement of its own: of two runs that end at once, the one that waits here sees that the other ended.
-    row = Agent.objects.select_for_update(no_key=True).filter(pk=run.agent_id)
-    before = row.annotate(has_notice=Exists(notices.open_in(thread))).values("trial", "has_notice").first()
+    before = next(iter(_locked_agent(run.agent_id, thread.pk)), None)
     others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run.pk)
     settled = Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE
     Agent.objects.filter(pk=run.agent_id).update(
@@ -166,8 +203,15 @@ def _book(run: Run, thread: Thread, status: RunStatus, reason: str, code: str, e
         last_error=error if status == RunStatus.FAILED else "",
     )
     run_ended.send(Run, run=run, status=status, reason=reason, message=error)
-    if before is None or before["trial"]:  # whoever tries an agent looks at what it does
+    if before is None or before.trial:  # whoever tries an agent looks at what it does
         return
-    if before["has_notice"] and status == RunStatus.SUCCEEDED:
+    if before.has_notice and status == RunStatus.SUCCEEDED:
         notices.settle_in(thread)
     notices.tell(run, thread, status, code, error)
+
+
+@prepared
+def _locked_agent(agent_id: Any, thread_id: Any) -> QuerySet[Agent, Any]:
+    row = Agent.objects.select_for_update(no_key=True).filter(pk=agent_id)
+    told = row.annotate(has_notice=Exists(notices.open_in(thread_id)))
+    return told.values_list("trial", "has_notice", named=True)

@@ -9,12 +9,13 @@ from django.views.decorators.http import require_POST
 
 from accounts.people import PersonRequest, signed_in
 from agents.models import Agent
+from common.drafts import moment_of
 from common.errors import ZergError
 from common.redirects import see_other
 from runs import branches, queue, services
 from runs.forms import read_message
 from runs.models import Run
-from threads.drafts import Written, clear_draft, moment_of
+from threads.drafts import Written, clear_draft
 from threads.models import Thread, ThreadMessage
 from threads.services import create_thread
 from threads.versions import followed_by

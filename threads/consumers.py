@@ -8,9 +8,9 @@ from collections import deque
 from dataclasses import replace
 from typing import Any
 
-from channels.db import database_sync_to_async
-
-from threads.hub import Changes, LiveMessage
+from common.database import in_database
+from threads.changes import Changes
+from threads.hub import LiveMessage
 from threads.page_feed import NOWHERE, Place, Update, frames_in_zone, tail_frame
 from threads.sockets import ThreadSocket
 
@@ -85,8 +85,7 @@ class PageSocket(ThreadSocket):
         # Pages at the same place share one rendering: the first one starts it, all of them await it.
         rendering: asyncio.Task[Update] | None = changes.memo.get(key)
         if rendering is None:
-            render = database_sync_to_async(frames_in_zone, thread_sensitive=False)
-            rendering = changes.memo[key] = asyncio.ensure_future(render(changes, place, zone))
+            rendering = changes.memo[key] = asyncio.create_task(in_database(frames_in_zone, changes, place, zone))
         update = await asyncio.shield(rendering)
         for frame in update.frames:
             self.put(frame)

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import islice
+from typing import Any
 
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from agents.catalog import ModelChoice, choose
 from agents.models import Agent, MemoryStrategy
 from agents.toolbox import tools_of
 from common.errors import ZergError
+from common.prepared import prepared
 from engine import Measure, RunSpec, measure, text_tokens
 from threads.models import Thread, ThreadMessage
-from threads.transcript import CHUNKS, history, walk_back
+from threads.transcript import history, up_to, walk_back
 
 READ = ("seq", "parent", "role", "kind", "status", "content", "tool_calls", "tool_call_id", "name", "covers_seq")
 COUNTED = ("seq", "parent", "role", "input_tokens", "output_tokens", "usage_estimated")
+NEAR = 32
+"""Rows: among them is an answer that was counted, unless its calls had more results than that."""
 Role, Kind, Status = ThreadMessage.Role, ThreadMessage.Kind, ThreadMessage.Status
 
 
@@ -53,14 +56,23 @@ def fill_of(thread: Thread, leaf_id: int | None) -> Fill | None:
 
     What the model wrote is read again by the next request only where the thread remembers it all.
     """
-    runs = thread.runs.model.objects.filter(pk=OuterRef("run_id"))
-    counted = ThreadMessage.objects.only(*COUNTED).annotate(window=Subquery(runs.values("context_window")[:1]))
-    for row in islice(walk_back(thread.pk, leaf_id, messages=counted, at_first=4), CHUNKS[0]):
+    wanted = leaf_id
+    for row in _newest_counted(thread.pk, leaf_id or 0):
+        if row.pk != wanted:
+            continue
+        wanted = row.parent_id
         if row.role == Role.ASSISTANT and row.input_tokens and (window := row.window):  # type: ignore[attr-defined]
             remembers = thread.strategy in (MemoryStrategy.BUFFER, MemoryStrategy.SUMMARY)
             used = row.input_tokens + (row.output_tokens or 0 if remembers else 0)
             return Fill(used, window, row.usage_estimated)
     return None
+
+
+@prepared
+def _newest_counted(thread_id: Any, leaf_id: Any) -> QuerySet[ThreadMessage]:
+    runs: Any = Thread._meta.get_field("runs").related_model
+    window = Subquery(runs.objects.filter(pk=OuterRef("run_id")).values("context_window")[:1])
+    return up_to(ThreadMessage.objects.only(*COUNTED).annotate(window=window), thread_id, pk=leaf_id)[:NEAR]
 
 
 @dataclass(frozen=True)

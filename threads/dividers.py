@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from common.prepared import prepared
 from threads.models import ThreadMessage
 
 BY_ITSELF: dict[str, str] = {
@@ -46,10 +48,14 @@ def dividers_of(rows: list[ThreadMessage], runs: Iterable[Any], previous: Thread
 def _moments_before(rows: list[ThreadMessage], previous: ThreadMessage | None) -> dict[int, datetime]:
     """The times of the rows that these follow."""
     moments = {row.pk: row.timestamp for row in [*rows, *filter(None, [previous])]}
-    missing = {row.parent_id for row in rows if row.parent_id} - moments.keys()
-    if missing:
-        moments.update(ThreadMessage.objects.filter(pk__in=missing).values_list("pk", "timestamp"))
+    if missing := tuple({row.parent_id for row in rows if row.parent_id} - moments.keys()):
+        moments.update(_moments_of(missing))
     return moments
+
+
+@prepared
+def _moments_of(ids: Any) -> QuerySet[ThreadMessage, tuple[int, datetime]]:
+    return ThreadMessage.objects.filter(pk__in=ids).values_list("pk", "timestamp")
 
 
 def _day(moment: datetime) -> date:

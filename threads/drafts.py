@@ -1,18 +1,14 @@
-"""What is being written is kept for its writer's other browsers. The newest wins, by the clock of who types."""
+"""What is being written into a thread is kept for its writer's other browsers. The newest wins."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-
-from django.utils import timezone
+from datetime import datetime
 
 from accounts.models import User
+from common.drafts import INSTANT, milliseconds_of
 from threads.models import Thread, ThreadDraft
 from threads.services import clean_content
-
-INSTANT = timedelta(milliseconds=1)
-"""What a browser's clock can tell apart."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +20,10 @@ class Written:
     why: str = ""
 
 
-def moment_of(milliseconds: int | None) -> datetime:
-    """The time on a browser's clock; now, where there is none. One that is ahead of ours must not win for ever."""
-    now = timezone.now()
-    return now if milliseconds is None else min(now, datetime.fromtimestamp(milliseconds / 1000, UTC))
-
-
 def written_in(thread: Thread, *, by: User) -> Written:
     """What ``by`` was writing into the thread when they left it, in whichever browser."""
     draft = ThreadDraft.objects.for_user(by).filter(thread=thread).first()
-    return Written(draft.text, round(draft.changed_at.timestamp() * 1000)) if draft else Written()
+    return Written(draft.text, milliseconds_of(draft.changed_at)) if draft else Written()
 
 
 def save_draft(thread: Thread, *, by: User, text: str, at: datetime) -> None:

@@ -8,6 +8,7 @@ from django import forms
 
 from accounts.models import User
 from agents.models import Agent, MemoryStrategy
+from common.drafts import LAST_MOMENT
 from threads.models import Thread
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class DraftForm(forms.Form):
     """What is being written; ``at`` in milliseconds since 1970, on the clock of who types."""
 
     content = forms.CharField(required=False, strip=False)
-    at = forms.IntegerField(min_value=0, max_value=4 * 10**12)
+    at = forms.IntegerField(min_value=0, max_value=LAST_MOMENT)
 
 
 class ImportForm(forms.Form):

@@ -15,10 +15,10 @@ from typing import Any, Protocol
 
 import msgspec
 from django.db import Error as DatabaseProblem
-from django.db.models import F, Q
 
 from common.bus import ROWS_CHANGED, Subscriber
 from common.database import in_database
+from threads.changes import Changes, read_changes_async
 from threads.models import Thread, ThreadMessage
 
 log = logging.getLogger(__name__)
@@ -51,21 +51,6 @@ class LiveMessage:
         return True
 
 
-@dataclass(frozen=True)
-class Changes:
-    """The rows of a thread that changed after one version, up to ``version``. Runs come with their steps."""
-
-    thread: Thread
-    version: int
-    messages: list[ThreadMessage]
-    runs: list[Any]
-    memo: dict[Any, Any] = field(default_factory=dict)
-
-    def knows_not(self, version: int, epoch: str) -> bool:
-        """Whether a client at ``version`` of ``epoch`` has what this thread's history does not: it must begin anew."""
-        return epoch != self.thread.epoch or version > self.version
-
-
 class Frame(msgspec.Struct):
     """From the bus: of the message ``m``, the text ``x`` that begins at the code point ``o``."""
 
@@ -90,34 +75,6 @@ class Watcher(Protocol):
         """What it has may never have happened: it must come back and begin anew."""
 
 
-def read_changes(thread_id: int, after: int, limit: int | None = None) -> Changes | None:
-    """The rows newer than version ``after``; only the newest ``limit`` messages, if given. None: the thread is gone.
-
-    The version is read first: a row that changes in between comes once more, and is then nothing new.
-    """
-    thread = Thread.objects.select_related("agent").filter(pk=thread_id).first()
-    if thread is None:
-        return None
-    # Runs before messages: an answer and the end of its run are one commit, and nobody sees the end without the answer.
-    runs = thread.runs.filter(version__gt=after).prefetch_related("steps").order_by("id")
-    if after < 0:
-        runs = runs.filter(finished_at=None)
-    ran = list(runs)
-    # Messages being written always come: who has just joined knows nothing of them yet.
-    news = Q(version__gt=after) | Q(status=ThreadMessage.Status.STREAMING)
-    rows = thread.messages.filter(news).select_related("author")
-    if limit is None:
-        messages = list(rows.order_by(F("seq").asc(nulls_last=True), "id"))
-    else:
-        messages = list(rows.order_by(F("seq").desc(nulls_first=True), "-id")[:limit])[::-1]
-    return Changes(thread, thread.version, messages, ran)
-
-
-async def read_changes_async(thread_id: int, after: int, limit: int | None = None) -> Changes | None:
-    """The same from the event loop."""
-    return await in_database(read_changes, thread_id, after, limit)
-
-
 class Room:
     """The watchers of one thread in this process."""
 
@@ -130,7 +87,6 @@ class Room:
         self._early: dict[int, Frame] = {}
         self._again = False
         self._at_once = asyncio.Event()
-        self._read_at = 0.0
         self._reading: asyncio.Task[None] | None = None
 
     def begin(self, changes: Changes) -> None:
@@ -150,7 +106,7 @@ class Room:
     def rows_may_have_changed(self, *, at_once: bool = False) -> None:
         """Reads the rows, soon and once: a doorbell that rings while they are read makes them be read again.
 
-        A run's beginning rings three times within milliseconds: one reading does for all, unless somebody waits.
+        A run's beginning rings three times within milliseconds: one reading does for all, as soon as text comes.
         """
         self._again = True
         if at_once:
@@ -176,14 +132,11 @@ class Room:
         self._early.clear()  # a reading that began after they came has passed: they are of answers that are over
 
     async def _gather(self) -> None:
-        """Lets some time pass since the last reading, unless somebody waits."""
-        now = asyncio.get_running_loop().time()
+        """Lets some time pass for what happens next, unless somebody waits: who changed the rows is still at work."""
         with contextlib.suppress(TimeoutError):
-            if now < self._read_at + GATHER_SECONDS:
-                await asyncio.wait_for(self._at_once.wait(), self._read_at + GATHER_SECONDS - now)
+            await asyncio.wait_for(self._at_once.wait(), GATHER_SECONDS)
         self._again = False
         self._at_once.clear()
-        self._read_at = asyncio.get_running_loop().time()
 
     def take(self, changes: Changes) -> None:
         """Hands rows to the watchers; what is being written is known from here on."""
@@ -222,7 +175,7 @@ class Room:
         frame = _frames.decode(payload)
         live = self.live.get(frame.m)
         if live is None or not live.extend(frame.o, frame.x):
-            # Its row, or the text before this tail, has not been read yet. An answer's first words come like that.
+            # Its row, or the text before this tail, has not been read yet. Each answer begins like that.
             self._early[frame.m] = frame
             self.rows_may_have_changed(at_once=True)
             return

@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
-from django.db.models import Q
+from django.db.models import QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.zones import zone_of
 from common.markdown import StreamRenderer
+from common.prepared import prepared
+from threads.changes import Changes
 from threads.context import fill_of
 from threads.forms import SettingsForm
-from threads.hub import Changes, LiveMessage
+from threads.hub import LiveMessage
 from threads.models import Thread, ThreadMessage
 from threads.pages import Item, items_of, work_of
 from threads.transcript import ids_after, is_above
@@ -135,11 +138,10 @@ def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news
     shows on the others.
     """
     rows = {row.pk: row for row in fresh if row.seq is not None}
-    answers = ThreadMessage.objects.filter(thread=thread, role=ThreadMessage.Role.ASSISTANT)
     for run in news:
-        _add(rows, answers.filter(run_id=run.pk).order_by("-seq")[:2])
-        _add(rows, answers.filter(run_id=run.pk).order_by("seq")[:1] if run.finished_at else [])
-    _add(rows, _beside(thread, rows.values()))
+        _add(rows, _last_answers(run.pk))
+        _add(rows, _first_answer(run.pk) if run.finished_at else [])
+    _add(rows, [row for parent_id in {row.parent_id for row in rows.values()} for row in _beside(thread, parent_id)])
     for result in [row for row in rows.values() if row.role == ThreadMessage.Role.TOOL]:
         asking: ThreadMessage | None = result
         while asking is not None and asking.role == ThreadMessage.Role.TOOL:
@@ -159,13 +161,33 @@ def _add(rows: dict[int, ThreadMessage], more: Iterable[ThreadMessage]) -> None:
         rows.setdefault(row.pk, row)
 
 
-def _beside(thread: Thread, rows: Iterable[ThreadMessage]) -> Iterable[ThreadMessage]:
-    """What follows the same messages as ``rows`` do."""
-    parents = {row.parent_id for row in rows}
-    same = Q(parent__in=[pk for pk in parents if pk])
-    if None in parents:
-        same |= Q(parent=None)
-    return ThreadMessage.objects.filter(same, thread=thread, seq__isnull=False)
+@prepared
+def _last_answers(run_id: Any) -> QuerySet[ThreadMessage]:
+    return _answers_of(run_id).order_by("-seq")[:2]
+
+
+@prepared
+def _first_answer(run_id: Any) -> QuerySet[ThreadMessage]:
+    return _answers_of(run_id).order_by("seq")[:1]
+
+
+def _answers_of(run_id: Any) -> QuerySet[ThreadMessage]:
+    return ThreadMessage.objects.filter(run_id=run_id, role=ThreadMessage.Role.ASSISTANT)
+
+
+def _beside(thread: Thread, parent_id: int | None) -> list[ThreadMessage]:
+    """What follows the same message; None: what nothing comes before."""
+    return _first_of(thread.pk) if parent_id is None else _following(parent_id)
+
+
+@prepared
+def _first_of(thread_id: Any) -> QuerySet[ThreadMessage]:
+    return ThreadMessage.objects.filter(thread=thread_id, parent=None, seq__isnull=False)
+
+
+@prepared
+def _following(message_id: Any) -> QuerySet[ThreadMessage]:
+    return ThreadMessage.objects.filter(parent=message_id, seq__isnull=False)
 
 
 def _put_progress(thread: Thread, item: Item) -> list[str]:
@@ -192,7 +214,6 @@ def surroundings(thread: Thread, place: Place) -> list[str]:
         "queue": work.queue,
         "active_run": work.active_run,
         "branch": branch_kind(thread, place.leaf_id, place.via),
-        "settings": SettingsForm(instance=thread),
         "leaf_id": place.leaf_id,
         "fill": fill_of(thread, place.leaf_id),
     }
@@ -201,10 +222,18 @@ def surroundings(thread: Thread, place: Place) -> list[str]:
         _put("queue", "dock", "threads/_queue.html", context),
         _put("t-state", "t-head", "threads/_state.html", context),
         _put("t-title", "t-head", "threads/_title.html", context),
-        _put("t-settings", "t-head", "threads/_settings.html", context),
+        _settings(thread.pk, thread.busy_policy, thread.memory_strategy),
         _put("meter", "composer", "threads/_meter.html", context),
         _put("send", "composer", "threads/_send.html", context),
     ]
+
+
+@lru_cache(maxsize=1000)
+def _settings(thread_id: int, busy_policy: str, memory_strategy: str) -> str:
+    """Hardly ever changed, and dearer than all the rest: each choice of its lists has a template of its own."""
+    thread = Thread(pk=thread_id, busy_policy=busy_policy, memory_strategy=memory_strategy)
+    context = {"thread": thread, "settings": SettingsForm(instance=thread)}
+    return _put("t-settings", "t-head", "threads/_settings.html", context)
 
 
 def _reset(thread: Thread, version: int, leaf_id: int | None, via: int | None) -> Update:

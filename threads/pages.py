@@ -9,10 +9,11 @@ from decimal import Decimal
 from textwrap import shorten
 from typing import Any
 
-from django.db.models import OuterRef, Prefetch, Q, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.utils.safestring import SafeString, mark_safe
 
 from common.markdown import StreamRenderer, join_blocks, render_plain
+from common.prepared import prepared
 from common.templatetags.zerg import money
 from threads.deeds import Deed, deeds_of
 from threads.dividers import Divider, dividers_of
@@ -106,7 +107,7 @@ def items_of(
     results = _results(rows)
     shown = [row for row in rows if row.role != Role.TOOL]
     runs = {run.pk: run for run in _runs(thread, rows)}
-    steps = {step.message_id: step for run in runs.values() for step in run.steps.all()}
+    steps = {step.message_id: step for step in _steps(rows)}
     siblings = _siblings(thread, rows)
     dividers = dividers_of(rows, runs.values(), previous)
     last_answers = {run.last_answer for run in runs.values()}
@@ -139,17 +140,39 @@ def _rendered(row: ThreadMessage) -> tuple[SafeString, SafeString]:
     return mark_safe(row.html), SafeString("")  # noqa: S308 - made by the renderer when the message was settled
 
 
-def _runs(thread: Thread, rows: list[ThreadMessage]) -> Iterable[Any]:
-    """The runs of these rows, each with those of its steps that made one of them: it may have thousands."""
-    ids = {row.run_id for row in rows if row.run_id}
-    if not ids:
-        return []
-    # What a tool was given and gave back can be long, and is read from the messages.
-    steps: Any = thread.runs.model._meta.get_field("steps").related_model
+def _runs(thread: Thread, rows: list[ThreadMessage]) -> list[Any]:
+    """The runs of these rows. Their steps are not read: a run may have thousands."""
+    ids = tuple({row.run_id for row in rows if row.run_id})
+    runs = _runs_with_last_answers(thread.pk, ids) if ids else []
+    for run in runs:
+        run.thread = thread
+    return runs
+
+
+@prepared
+def _runs_with_last_answers(thread_id: Any, ids: Any) -> QuerySet[Any]:
     answers = ThreadMessage.objects.filter(run_id=OuterRef("pk"), role=Role.ASSISTANT).order_by("-pk")
-    runs = thread.runs.filter(pk__in=ids).annotate(last_answer=Subquery(answers.values("pk")[:1]))
-    shown = steps.objects.filter(message__in=rows).defer("input", "output")
-    return runs.prefetch_related(Prefetch("steps", shown))
+    runs: QuerySet[Any] = _run_model().objects.annotate(last_answer=Subquery(answers.values("pk")[:1]))
+    return runs.filter(thread=thread_id, pk__in=ids)
+
+
+def _steps(rows: list[ThreadMessage]) -> list[Any]:
+    """The steps that made these rows."""
+    ids = tuple(row.pk for row in rows if row.run_id)
+    return _steps_of(ids) if ids else []
+
+
+@prepared
+def _steps_of(message_ids: Any) -> QuerySet[Any]:
+    steps: Any = _run_model()._meta.get_field("steps").related_model
+    # What a tool was given and gave back can be long, and is read from the messages.
+    rows: QuerySet[Any] = steps.objects.filter(message__id__in=message_ids).defer("input", "output")
+    return rows
+
+
+def _run_model() -> Any:
+    """Runs live in a layer above, and are reached through the reverse relation."""
+    return Thread._meta.get_field("runs").related_model
 
 
 def _results(rows: list[ThreadMessage]) -> dict[tuple[int, str], ThreadMessage]:
@@ -181,14 +204,12 @@ def _tool_row(
 def _siblings(thread: Thread, rows: list[ThreadMessage]) -> dict[int, Siblings]:
     """For each row that has others of its kind beside it (of a tool's result: of the same call), its place there."""
     parents = {row.parent_id for row in rows}
-    same = Q(parent__in=[pk for pk in parents if pk])
-    if None in parents:
-        same |= Q(parent=None)
-    placed = ThreadMessage.objects.filter(same, thread=thread, seq__isnull=False, kind=Kind.MESSAGE)
+    placed = _places_first(thread.pk) if None in parents else []
+    if before := tuple(pk for pk in parents if pk):
+        placed += _places_after(before)
     beside: dict[tuple[int | None, str, str], list[int]] = defaultdict(list)
     run_of: dict[int, int | None] = {}
-    values = placed.order_by("pk").values_list("pk", "parent_id", "role", "tool_call_id", "run_id")
-    for pk, parent_id, role, call_id, run_id in values:
+    for pk, parent_id, role, call_id, run_id in placed:
         beside[parent_id, role, call_id].append(pk)
         run_of[pk] = run_id
     places = {}
@@ -196,12 +217,30 @@ def _siblings(thread: Thread, rows: list[ThreadMessage]) -> dict[int, Siblings]:
         ids = beside.get((row.parent_id, row.role, row.tool_call_id), [])
         if len(ids) > 1 and row.pk in ids:
             at = ids.index(row.pk)
-            before, after = (ids[at - 1] if at else None), (ids[at + 1] if at + 1 < len(ids) else None)
-            places[row.pk] = Siblings(at + 1, len(ids), before, after)
+            previous, following = (ids[at - 1] if at else None), (ids[at + 1] if at + 1 < len(ids) else None)
+            places[row.pk] = Siblings(at + 1, len(ids), previous, following)
     answers = [row.pk for row in rows if row.pk in places and row.role == Role.ASSISTANT]
     if answers:
         _compare_costs(thread, {pk: places[pk] for pk in answers}, run_of)
     return places
+
+
+Place = tuple[int, int | None, str, str, int | None]
+
+
+@prepared
+def _places_first(thread_id: Any) -> QuerySet[ThreadMessage, Place]:
+    return _places().filter(thread=thread_id, parent=None)
+
+
+@prepared
+def _places_after(parent_ids: Any) -> QuerySet[ThreadMessage, Place]:
+    return _places().filter(parent__id__in=parent_ids)
+
+
+def _places() -> QuerySet[ThreadMessage, Place]:
+    placed = ThreadMessage.objects.filter(seq__isnull=False, kind=Kind.MESSAGE).order_by("pk")
+    return placed.values_list("pk", "parent_id", "role", "tool_call_id", "run_id")
 
 
 def _compare_costs(thread: Thread, places: dict[int, Siblings], run_of: dict[int, int | None]) -> None:
@@ -232,8 +271,16 @@ class Work:
 
 def work_of(thread: Thread) -> Work:
     """One query for a thread in which nothing waits, two otherwise."""
-    # By status: "waiting" and "running" come before "queued".
-    runs = list(thread.runs.filter(finished_at=None).order_by("-status", "position", "id"))
+    runs = _unfinished_runs(thread.pk)
+    for run in runs:
+        run.thread = thread
     asked = [run.input_message_id for run in runs if run.status == "queued" and run.input_message_id]
     messages = ThreadMessage.objects.filter(status=Status.QUEUED).in_bulk(asked) if asked else {}
     return Work(runs[0] if runs else None, [messages[pk] for pk in asked if pk in messages])
+
+
+@prepared
+def _unfinished_runs(thread_id: Any) -> QuerySet[Any]:
+    # By status: "waiting" and "running" come before "queued".
+    rows: QuerySet[Any] = _run_model().objects.filter(thread=thread_id, finished_at=None)
+    return rows.order_by("-status", "position", "id")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from textwrap import shorten
@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -19,6 +20,7 @@ from common import bus
 from common.bulk import save_each
 from common.database import certain_transaction
 from common.errors import ZergError
+from common.prepared import prepared
 from engine import Usage
 from threads.models import Thread, ThreadMessage
 
@@ -49,8 +51,7 @@ def changes(thread_ids: Collection[int], *, ring: bool = True) -> Iterator[dict[
     They are locked in the order of their ids, so that two who change the same ones never wait for each other.
     """
     with certain_transaction():
-        rows = Thread.objects.select_for_update().filter(pk__in=thread_ids).order_by("pk")
-        threads = {thread.pk: thread for thread in rows}
+        threads = {thread.pk: thread for thread in _locked(thread_ids)}
         if len(threads) < len(set(thread_ids)):
             raise Thread.DoesNotExist(f"threads {sorted(set(thread_ids) - set(threads))}")
         for thread in threads.values():
@@ -62,6 +63,17 @@ def changes(thread_ids: Collection[int], *, ring: bool = True) -> Iterator[dict[
         save_each(list(threads.values()), [*CHANGING, *SPENT])
         if ring:
             transaction.on_commit(lambda: bus.ring(*threads))
+
+
+def _locked(thread_ids: Collection[int]) -> Iterable[Thread]:
+    if len(thread_ids) == 1:
+        return _locked_one(*thread_ids)
+    return Thread.objects.select_for_update().filter(pk__in=thread_ids).order_by("pk")
+
+
+@prepared
+def _locked_one(thread_id: Any) -> QuerySet[Thread]:
+    return Thread.objects.select_for_update().filter(pk=thread_id)
 
 
 def create_thread(

@@ -15,7 +15,8 @@ from accounts.models import User
 from accounts.sockets import Credential, WrongOrigin, credential_of
 from common.errors import ZergError
 from threads.admission import CROWDED, MISSING, TOO_SLOW, Admitted, Refusal, admit, seats, until_refused
-from threads.hub import Changes, LiveMessage, Room, hub, read_changes_async
+from threads.changes import Changes, read_changes_async
+from threads.hub import LiveMessage, Room, hub
 from threads.outbox import Outbox
 
 log = logging.getLogger(__name__)

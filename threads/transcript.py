@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from django.db.models import QuerySet
 
+from common.prepared import prepared
 from engine import Message, ToolCall
 from threads.models import Thread, ThreadMessage
 
@@ -18,42 +20,67 @@ def walk_back(
     leaf_id: int | None,
     before: int | None = None,
     messages: QuerySet[ThreadMessage, ThreadMessage] | None = None,
-    at_first: int = CHUNKS[0],
 ) -> Iterator[ThreadMessage]:
     """The rows of a branch from leaf to root, read in chunks: a parent's seq is always lower than its child's.
 
     With ``before``, those that the row with this seq follows, in whichever branch; none when there is no such row.
-    ``messages`` says what is read of each, ``at_first`` how many are likely to be enough.
+    ``messages`` says what is read of each.
     """
-    rows_of_all = ThreadMessage.objects.all() if messages is None else messages
-    placed = rows_of_all.filter(thread_id=thread_id, seq__isnull=False).order_by("-seq")
     wanted = leaf_id
-    end = {"pk": leaf_id or 0} if before is None else {"seq": before}
-    rows = placed.filter(seq__lte=placed.filter(**end).values("seq")[:1])
-    size, next_size = at_first, CHUNKS[1]
-    while wanted is not None:
-        chunk = list(rows[:size])
+    if wanted is None:
+        return
+    read = ThreadMessage.objects.all() if messages is None else messages
+    size, next_size = CHUNKS
+    if messages is None and before is None:
+        chunk = _end_of(thread_id, wanted)
+    else:
+        end = {"pk": wanted} if before is None else {"seq": before}
+        chunk = list(up_to(read, thread_id, **end)[:size])
+    while True:
         if before is not None and chunk:
             wanted, before = chunk[0].parent_id, None
         for row in chunk:
             if row.pk == wanted:
                 wanted = row.parent_id
                 yield row
-        if len(chunk) < size:
+        if wanted is None or len(chunk) < size:
             return
-        rows, size = placed.filter(seq__lt=chunk[-1].seq), next_size
+        rest = _placed(read, thread_id).filter(seq__lt=chunk[-1].seq)
+        chunk, size = list(rest[:next_size]), next_size
+
+
+def _placed(messages: QuerySet[ThreadMessage, ThreadMessage], thread_id: Any) -> QuerySet[ThreadMessage, ThreadMessage]:
+    """Those of a thread's transcript, in whichever branch, the newest first."""
+    return messages.filter(thread_id=thread_id, seq__isnull=False).order_by("-seq")
+
+
+def up_to(
+    messages: QuerySet[ThreadMessage, ThreadMessage], thread_id: Any, **end: Any
+) -> QuerySet[ThreadMessage, ThreadMessage]:
+    """The same, as far as the row that ``end`` names."""
+    placed = _placed(messages, thread_id)
+    return placed.filter(seq__lte=placed.filter(**end).values("seq")[:1])
+
+
+@prepared
+def _end_of(thread_id: Any, leaf_id: Any) -> QuerySet[ThreadMessage]:
+    return up_to(ThreadMessage.objects.all(), thread_id, pk=leaf_id)[: CHUNKS[0]]
 
 
 def ids_after(thread_id: int, leaf_id: int | None, seq: int) -> list[int]:
     """The rows after number ``seq`` of the branch that ends in ``leaf_id``, oldest first."""
-    later = ThreadMessage.objects.filter(thread_id=thread_id, seq__gt=seq)
-    parents = dict(later.values_list("pk", "parent_id"))
+    parents = dict(_parents_after(thread_id, seq))
     found = []
     at = leaf_id
     while at in parents:
         found.append(at)
         at = parents[at]
     return found[::-1]
+
+
+@prepared
+def _parents_after(thread_id: Any, seq: Any) -> QuerySet[ThreadMessage, tuple[int, int | None]]:
+    return ThreadMessage.objects.filter(thread_id=thread_id, seq__gt=seq).values_list("pk", "parent_id")
 
 
 def branch(thread: Thread, leaf_id: int | None) -> list[ThreadMessage]:

@@ -14,11 +14,12 @@ from django.views.decorators.http import require_GET, require_POST
 from accounts.people import PersonRequest, signed_in
 from agents.models import Agent
 from agents.welcome import HELLO, demo_agent
+from common.drafts import moment_of
 from common.errors import ZergError
+from threads.changes import read_changes
 from threads.context import context_of, fill_of
-from threads.drafts import Written, moment_of, save_draft, written_in
+from threads.drafts import Written, save_draft, written_in
 from threads.forms import DraftForm, SettingsForm, TitleForm
-from threads.hub import read_changes
 from threads.models import Thread, ThreadMessage
 from threads.page_feed import NOWHERE, Place, branch_kind, frames_for, texts_of
 from threads.pages import work_of

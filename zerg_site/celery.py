@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from kombu.entity import Queue
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zerg_site.settings")
 
@@ -20,12 +19,11 @@ app.conf.update(
     broker_transport_options={
         "socket_connect_timeout": 2,
         "socket_keepalive": True,
-        "visibility_timeout": 3600,
+        # A hint that dies with the worker that took it costs seconds. Keeping account of each costs more than a query.
+        "ack_emulation": False,
         "max_retries": 0,
     },
     task_publish_retry=False,
-    # A hint that dies with the worker that took it costs seconds. Keeping account of each costs more than a query.
-    task_queues=[Queue("celery", no_ack=True)],  # type: ignore[no-untyped-call]
     task_ignore_result=True,
     task_store_errors_even_if_ignored=False,
     worker_prefetch_multiplier=1,

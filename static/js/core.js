@@ -102,7 +102,7 @@ export function restoreFocus() {
   focused = [];
 }
 doc.addEventListener("htmx:beforeSwap", keepFocus);
-doc.addEventListener("htmx:afterSettle", () => { restoreFocus(); focusSummary(); });
+doc.addEventListener("htmx:afterSettle", () => { restoreFocus(); focusSummary(); tickSeconds(); });
 const focusSummary = () => doc.querySelector("[data-focus]")?.focus();
 
 // Clicks and keys, delegated. How to copy is fetched when somebody is about to.
@@ -157,6 +157,7 @@ function tickSeconds() {
 }
 setInterval(tick, 20000);
 setInterval(tickSeconds, 1000);
+tickSeconds();
 doc.addEventListener("zerg:applied", tickSeconds);
 
 for (const note of doc.querySelectorAll(".toast")) tend(note);

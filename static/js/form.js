@@ -1,8 +1,10 @@
 // The agent's form: words are counted, starters ask before they replace what was written, and the agent is tried as it stands.
+// What is typed is kept as a draft.
+import { keeper } from "./keep.js";
 
 const doc = document;
 const $ = (id) => doc.getElementById(id);
-const box = $("try-box");
+const box = $("try-box"), form = $("agent-form");
 const coarse = matchMedia("(pointer: coarse)").matches && !matchMedia("(any-pointer: fine)").matches;
 
 function count(area) {
@@ -11,6 +13,15 @@ function count(area) {
   if (out) out.textContent = `${words.toLocaleString("en")} word${words === 1 ? "" : "s"}`;
 }
 doc.addEventListener("input", ({ target }) => count(target));
+
+const draft = keeper(form.dataset.draft, Number(form.dataset.at), () => new FormData(form), (said) => { $("kept").innerHTML = said; });
+function changed() {
+  // What was typed another day is not written over before somebody has said what is to become of it.
+  if ($("draft-offer")) $("kept").textContent = "Not kept: restore or discard your earlier changes first.";
+  else draft.changed();
+  form.elements.typed_at.value = draft.at || "";
+}
+form.addEventListener("input", changed);
 
 // What somebody wrote is not replaced unasked; what a starter put there is.
 const isOwn = (area) => area.value.trim() && (area.value !== area.defaultValue || !("filled" in $("words").dataset));
@@ -22,6 +33,7 @@ doc.addEventListener("htmx:confirm", (event) => {
 // The message of a field says whether the field is wrong.
 doc.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
   if (target.id === "trial") import("./live.js");
+  if (target.id === "draft-offer") changed();
   if (!target.matches(".msg")) return;
   const field = target.parentNode.querySelector("input, textarea, select");
   field?.setAttribute("aria-invalid", Boolean(target.querySelector("p:not(.muted)")));

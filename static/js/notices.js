@@ -5,11 +5,18 @@ const rail = doc.querySelector("[data-news]");
 const FIRST = 3000, EVERY = 10000;
 const MARK = /^(◆ Needs you · |\(\d+\+?\) )/;
 const TOLD = "zerg-told";
+let shown;
 const tabs = new BroadcastChannel("zerg"), locks = navigator.locks; // there are none over plain http
 
-function show({ mark, count, news }) {
+function show({ mark, count, news, working }) {
   doc.title = mark + doc.title.replace(MARK, "");
   for (const box of doc.querySelectorAll("[data-inbox]")) box.textContent = count;
+  // What works stands still under somebody's focus; it catches up the next time.
+  const work = doc.getElementById("rail-work");
+  if (work && shown !== working && !work.contains(doc.activeElement)) {
+    work.innerHTML = shown = working;
+    doc.dispatchEvent(new Event("zerg:applied")); // its seconds
+  }
   const icon = doc.getElementById("icon");
   icon.setAttribute("href", count ? icon.dataset.dot : icon.dataset.plain);
   if (news.some(({ strength }) => strength === "finished")) import("./tell.js").then(({ offer }) => offer(tabs));

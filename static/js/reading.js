@@ -50,7 +50,8 @@ function toEnd() {
   update();
 }
 
-export const release = () => { follow = false; };
+// Whoever turns up has not come to the end, whatever scrolling of the page's own is reported after it.
+export const release = () => { follow = false; intent = -Infinity; };
 const acted = () => { intent = performance.now(); };
 
 scroller.addEventListener("wheel", (event) => { acted(); if (event.deltaY < 0) release(); }, { passive: true });
@@ -71,8 +72,8 @@ scroller.addEventListener("scroll", () => {
 doc.addEventListener("keydown", (event) => {
   if (event.target.closest("input, textarea, select")) return;
   if (event.key === "End") { event.preventDefault(); toEnd(); }
-  if (["PageUp", "Home", "ArrowUp"].includes(event.key)) release();
-  if (["PageUp", "PageDown", "Home", "ArrowUp", "ArrowDown", " "].includes(event.key)) acted();
+  if (["PageDown", "ArrowDown", " "].includes(event.key)) acted();
+  if (["PageUp", "Home", "ArrowUp"].includes(event.key) || (event.key === " " && event.shiftKey)) release();
 });
 jump.addEventListener("click", () => { toEnd(); $("box").focus({ preventScroll: true }); });
 

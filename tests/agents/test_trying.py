@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from accounts.services import create_token
 from agents.models import Agent, AgentVersion, Provider
+from runs import states
 from runs.deletion import delete_trials
 from runs.models import Run, RunStatus
 from runs.plan import make_plan
@@ -55,7 +56,8 @@ def test_the_run_has_the_set_up_of_the_form_and_notes_it_as_its_version(client_o
     client = client_of(owner)
     trial = trial_in(attempt(client, system_instructions="First."))
     assert attempt(client, trial=trial, say="Again", system_instructions="Second.").status_code == 204
-    run = Run.objects.latest("pk")
+    run = states.claim_next(Thread.objects.get().pk, owner="worker")
+    assert run is not None
     assert make_plan(run).spec.system == "Second."
     run.refresh_from_db()
     assert run.agent_version is not None

@@ -195,3 +195,28 @@ def test_a_browser_is_asked_in_the_settings_and_can_be_silenced(second: Second, 
     page.get_by_label("A run failed").check()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#toasts")).to_contain_text("Saved.")
+
+
+def test_the_rail_says_on_every_page_what_works_as_long_as_it_does(second: Second, stack: Stack) -> None:
+    page = second.context.new_page()
+    page.goto(f"{stack.origin}/schedules/")
+    work = page.locator("#rail-work")
+    expect(work).to_have_text("")
+    thread = second.thread(second.agent("Slow"), "A long story")
+    run = second.say(thread, "[[script: hang after=5]]")
+    link = work.get_by_role("link", name=re.compile("A long story"))
+    expect(link).to_be_visible(timeout=SOON)
+    expect(link.locator("[data-since]")).to_have_text(re.compile(r"\d+ s"))
+    fresh = second.context.new_page()
+    fresh.goto(f"{stack.origin}/schedules/")
+    same = "box => { for (const it of box.querySelectorAll('[data-since]')) it.textContent = ''; return box.innerHTML }"
+    assert work.evaluate(same) == fresh.locator("#rail-work").evaluate(same)
+    fresh.set_viewport_size({"width": 390, "height": 844})
+    expect(fresh.locator("#rail-work")).to_be_hidden()
+    # What somebody is at with the keyboard stays under their focus until they leave it.
+    link.focus()
+    second.post(f"/api/runs/{run}/cancel")
+    expect(fresh.locator("#rail-work")).to_have_text("", timeout=SOON)
+    expect(link).to_be_focused()
+    page.locator(".brand").focus()
+    expect(work).to_have_text("", timeout=SOON)

@@ -172,7 +172,7 @@ def test_fact_34_stop_from_the_runs_page_ends_the_call_and_keeps_the_text(stack:
     answer = settled(page, 5)
     assert answer.get_attribute("data-status") == "stopped"
     assert "w10 " in answer.inner_text()
-    expect(page.locator("[data-state=working]")).to_have_count(0)
+    expect(page.locator("main [data-state=working]")).to_have_count(0)
     assert log_html(page) == fresh_log_html(page)
 
 

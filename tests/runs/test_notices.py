@@ -15,6 +15,7 @@ from agents.models import Agent
 from runs import notices, recovery, states, tasks
 from runs.endings import Ending
 from runs.models import BrowserNotices, Notice, Run, RunStatus
+from runs.rail import rail_of
 from runs.records import end
 from runs.services import cancel, retry, start_run
 from tests.conftest import ClientOf
@@ -148,9 +149,9 @@ def test_who_was_looking_when_it_finished_is_not_told_and_who_came_later_has_it_
 
 def test_what_finished_just_now_waits_a_moment(thread: Thread, owner: User) -> None:
     ended(thread, DONE, LONG)
-    assert notices.inbox_of(owner).count == ""
+    assert rail_of(owner).inbox.count == ""
     a_while_ago()
-    assert notices.inbox_of(owner).count == "1"
+    assert rail_of(owner).inbox.count == "1"
 
 
 def test_the_inbox_counts_to_99_in_one_query(
@@ -158,10 +159,10 @@ def test_the_inbox_counts_to_99_in_one_query(
 ) -> None:
     values = {"owner": owner, "agent": thread.agent, "thread": thread, "text": "It broke."}
     Notice.objects.bulk_create(Notice(**values, strength="failed") for _ in range(98))
-    assert notices.inbox_of(owner).mark == "(98) "
+    assert rail_of(owner).inbox.mark == "(98) "
     Notice.objects.bulk_create(Notice(**values, strength="needs_you") for _ in range(200))
     with django_assert_num_queries(1):
-        inbox = notices.inbox_of(owner)
+        inbox = rail_of(owner).inbox
     assert (inbox.count, inbox.mark) == ("99+", "◆ Needs you · ")
 
 
@@ -220,7 +221,7 @@ def test_browsers_hear_of_what_waits_once_it_was_not_seen_for_a_moment(
 ) -> None:
     client = client_of(owner)
     run = ended(thread, failed())
-    assert news(client) == {"mark": "(1) ", "count": "1", "newest": 0, "news": []}
+    assert news(client) == {"mark": "(1) ", "count": "1", "newest": 0, "news": [], "working": ""}
     a_while_ago()
     told = news(client)
     assert told["newest"] == run.notice.pk

@@ -7,8 +7,9 @@ import time
 import pytest
 
 from accounts.models import User
+from common.drafts import moment_of
 from tests.conftest import ClientOf
-from threads.drafts import clear_draft, moment_of, save_draft, written_in
+from threads.drafts import clear_draft, save_draft, written_in
 from threads.models import Thread, ThreadDraft, ThreadMessage
 
 
