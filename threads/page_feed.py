@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.zones import zone_of
 from common.markdown import StreamRenderer
 from threads.context import fill_of
+from threads.dividers import BY_ITSELF
 from threads.forms import SettingsForm
 from threads.hub import Changes, LiveMessage
 from threads.models import Thread, ThreadMessage
@@ -138,7 +139,8 @@ def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news
     answers = ThreadMessage.objects.filter(thread=thread, role=ThreadMessage.Role.ASSISTANT)
     for run in news:
         _add(rows, answers.filter(run_id=run.pk).order_by("-seq")[:2])
-        _add(rows, answers.filter(run_id=run.pk).order_by("seq")[:1] if run.finished_at else [])
+        if run.finished_at:
+            _add(rows, _told_at_its_end(answers, run))
     _add(rows, _beside(thread, rows.values()))
     for result in [row for row in rows.values() if row.role == ThreadMessage.Role.TOOL]:
         asking: ThreadMessage | None = result
@@ -151,6 +153,16 @@ def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news
     if any(row.tool_calls for row in rows.values()):
         _add(rows, ThreadMessage.objects.filter(role=ThreadMessage.Role.TOOL, pk__in=read))
     return sorted((row for row in rows.values() if row.pk in read), key=lambda row: row.seq or 0)
+
+
+def _told_at_its_end(answers: QuerySet[ThreadMessage], run: Any) -> QuerySet[ThreadMessage]:
+    """The first answer; of a run that no human started the message, too, whose heading says how it went, and all of it
+    where it is folded away."""
+    if run.nothing_new:
+        return ThreadMessage.objects.filter(thread=run.thread_id, run_id=run.pk)
+    first = answers.filter(run_id=run.pk).order_by("seq").values("pk")[:1]
+    asked = Q(pk=run.input_message_id) if run.trigger in BY_ITSELF else Q()
+    return ThreadMessage.objects.filter(Q(pk__in=first) | asked) if asked else answers.filter(pk__in=first)
 
 
 def _add(rows: dict[int, ThreadMessage], more: Iterable[ThreadMessage]) -> None:
