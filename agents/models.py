@@ -233,3 +233,9 @@ class AgentVersion(models.Model):
     @property
     def fields(self) -> dict[str, Any]:
         return dict(self.snapshot)
+
+    def put_on(self, agent: Agent) -> None:
+        """Makes ``agent`` what it was then, without saving it."""
+        for name, value in self.fields.items():
+            if name in VERSIONED_FIELDS:
+                setattr(agent, name, value)

@@ -41,12 +41,14 @@ def make_plan(run: Run) -> Plan:
     """Reads it all. Raises ZergError when the run's person may no longer use the agent, or no model is at hand."""
     thread, agent = run.thread, run.thread.agent
     actor = _require_rights(run)
+    if run.asked_version is not None:
+        run.asked_version.put_on(agent)
     _built_in_providers()
     choice = choose(agent, run.asked_model or None)
     base_url, api_key = choice.provider.endpoint()
     rows = [row for row in branch(thread, thread.leaf_id) if not is_left_behind(row, run.pk)]
     messages, spoken = history(rows)
-    version = Subquery(agent.versions.values("pk")[:1])
+    version = run.asked_version_id or Subquery(agent.versions.values("pk")[:1])
     Run.objects.filter(pk=run.pk).update(model=choice.name, context_window=choice.context_window, agent_version=version)
     return Plan(
         choice=choice,
