@@ -234,6 +234,12 @@ class AgentVersion(models.Model):
     def fields(self) -> dict[str, Any]:
         return dict(self.snapshot)
 
+    def put_on(self, agent: Agent) -> None:
+        """Makes ``agent`` what it was then, without saving it."""
+        for name, value in self.fields.items():
+            if name in VERSIONED_FIELDS:
+                setattr(agent, name, value)
+
 
 class AgentDraft(models.Model):
     """What a person has typed into the form of an agent, or of a new one, and not saved.

@@ -98,7 +98,5 @@ def in_words(name: str, value: Any) -> str:
 def go_back(agent: Agent, version: AgentVersion, *, author: User) -> Agent:
     """The agent becomes what it was in ``version``. That is a new version, unless it is so already."""
     current = Agent.objects.select_for_update().get(pk=agent.pk)
-    for name, value in version.fields.items():
-        if name in VERSIONED_FIELDS:
-            setattr(current, name, value)
+    version.put_on(current)
     return save_agent(current, author=author)

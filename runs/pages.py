@@ -14,6 +14,7 @@ from accounts.models import User
 from accounts.people import PersonRequest, signed_in
 from agents.models import Agent
 from common.errors import not_found
+from runs.comparing import compare, one_before
 from runs.home import home_of
 from runs.listing import GROUPS, answers, listing, wanted_in
 from runs.models import Run, RunStatus, Step
@@ -83,6 +84,7 @@ def run_detail(request: PersonRequest, pk: int) -> HttpResponse:
     context |= {
         "tools": (run.agent_version.fields.get("tools") or []) if run.agent_version else [],
         "is_in_doubt": in_doubt(run) is not None,
+        "one_before": one_before(run),
     }
     return render(request, "runs/_detail.html" if request.htmx else "runs/page.html", context)
 
@@ -117,6 +119,20 @@ def _steps_of(run: Run, asked: QueryDict) -> dict[str, Any]:
 def _number(text: str | None) -> int:
     """A whole number from an address; 0 for anything else."""
     return int(text) if text and text.isdecimal() and len(text) < 10 else 0
+
+
+@signed_in
+@require_safe
+def compare_runs(request: PersonRequest, pk: int) -> HttpResponse:
+    """A run against the one before it of its schedule, webhook or thread, or against the one that ``?with=`` names."""
+    runs = Run.objects.select_related("agent", "agent_version", "input_message")
+    after = runs.get_for(request.user, pk)
+    wanted = _number(request.GET.get("with")) or one_before(after)
+    if wanted is None:
+        raise not_found("Run to compare it with")
+    before = runs.get_for(request.user, wanted)
+    context = {"before": before, "after": after, "compared": compare(before, after)}
+    return render(request, "runs/compare.html", context)
 
 
 @signed_in

@@ -40,6 +40,8 @@ def make_plan(run: Run) -> Plan:
     """Reads it all. Raises ZergError when the run's person may no longer use the agent, or no model is at hand."""
     thread, agent = run.thread, run.thread.agent
     actor = _require_rights(run)
+    if run.asked_version is not None:
+        run.asked_version.put_on(agent)
     _built_in_providers()
     choice = choose(agent, run.asked_model or None)
     base_url, api_key = choice.provider.endpoint()

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from agents.catalog import choose
-from agents.models import Agent, MemoryStrategy
+from agents.models import Agent, AgentVersion, MemoryStrategy
 from common.bulk import save_each
 from common.errors import ZergError
 from runs import notices, queue
@@ -213,10 +213,19 @@ def try_now(run: Run) -> None:
         waiting.exclude(again_at=None).update(again_at=None, note="Trying again", version=thread.version)
 
 
-def retry(run: Run, *, actor: User, model: str = "", with_tools: bool = True, summary: bool = False) -> Run:
+def retry(
+    run: Run,
+    *,
+    actor: User,
+    model: str = "",
+    with_tools: bool = True,
+    summary: bool = False,
+    same_version: bool = False,
+) -> Run:
     """Answers the same message again; the new answer becomes a sibling of the old one, and both stay.
 
     ``model`` answers instead of the agent's, this once. Raises ZergError where no connected provider can have it.
+    With ``same_version`` the agent is once more what it was then, not what it is now.
     With ``summary``, what came before is folded into one first, and from now on the thread remembers so.
     Where a call may have happened, the new run makes that call again and goes on from there: what was finished before
     stays finished. Raises ZergError(``conflict``, 409) while the thread is being worked on.
@@ -231,7 +240,10 @@ def retry(run: Run, *, actor: User, model: str = "", with_tools: bool = True, su
         elif message and message.seq is not None:
             thread.leaf = message
         window = _remember_by_summary(thread) if summary else None
-        return _go_on(run, thread, actor, asked_model=model, with_tools=with_tools, asked_window=window)
+        version = run.agent_version if same_version else None
+        return _go_on(
+            run, thread, actor, asked_model=model, with_tools=with_tools, asked_window=window, asked_version=version
+        )
 
 
 def _remember_by_summary(thread: Thread) -> int | None:
@@ -241,6 +253,10 @@ def _remember_by_summary(thread: Thread) -> int | None:
     thread.memory_strategy = MemoryStrategy.SUMMARY
     context = context_of(thread, thread.leaf_id)
     return max(context.size.used // 2, 1) if context else None
+
+
+ASKED = ("asked_model", "with_tools", "asked_window", "asked_version")
+"""What a person may ask for when something is answered again."""
 
 
 def mark_done(run: Run, *, actor: User) -> Run:
@@ -275,6 +291,7 @@ def _go_on(
     asked_model: str = "",
     with_tools: bool = True,
     asked_window: int | None = None,
+    asked_version: AgentVersion | None = None,
 ) -> Run:
     """A new run for the message of an old one, from where the thread's leaf is; inside ``change``."""
     start = Start(
@@ -292,8 +309,8 @@ def _go_on(
     again.position = Run.Position.HEAD
     again.input_message = message = run.input_message
     again.branches, again.asked_model, again.with_tools = run.branches, asked_model, with_tools
-    again.asked_window = asked_window
-    again.save(update_fields=["position", "input_message", "branches", "asked_model", "with_tools", "asked_window"])
+    again.asked_window, again.asked_version = asked_window, asked_version
+    again.save(update_fields=["position", "input_message", "branches", *ASKED])
     if message and message.seq is None:  # it was withdrawn from the queue before it was ever part of the thread
         message.status = ThreadMessage.Status.QUEUED
         message.version = thread.version

@@ -75,7 +75,7 @@ def _take_next(thread_id: int, owner: str) -> Run | None:
                 lease_expires_at=lease_end(),
                 attempt=F("attempt") + 1,
                 started_at=Coalesce("started_at", Now()),
-                agent_version=Subquery(run.agent.versions.values("pk")[:1]),
+                agent_version=Coalesce("asked_version", Subquery(run.agent.versions.values("pk")[:1])),
                 note="",
                 version=thread.version,
             )

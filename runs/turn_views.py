@@ -48,7 +48,8 @@ def edit(request: PersonRequest, message_id: int) -> HttpResponse:
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def retry(request: PersonRequest, run_id: int) -> HttpResponse:
-    """Asks again, as before or with another ``model``, ``tools=no`` or ``summary=yes``; both answers stay.
+    """Asks again, as before or with another ``model``, ``tools=no``, ``summary=yes`` or ``version=same``; both answers
+    stay.
 
     GET: what there is to choose from.
     """
@@ -57,7 +58,14 @@ def retry(request: PersonRequest, run_id: int) -> HttpResponse:
         asked = request.POST
         with_tools, summary = asked.get("tools") != "no", asked.get("summary") == "yes"
         model = asked.get("model", "")[:200]
-        again = services.retry(run, actor=request.user, model=model, with_tools=with_tools, summary=summary)
+        again = services.retry(
+            run,
+            actor=request.user,
+            model=model,
+            with_tools=with_tools,
+            summary=summary,
+            same_version=asked.get("version") == "same",
+        )
         return done(request, again)
     context = {"run": run, "models": model_options(run.agent.workspace_id)[:MOST_MODELS], "tools": run.agent.tools}
     return render(request, "runs/_retry.html" if request.htmx else "runs/page_retry.html", context)

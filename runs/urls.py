@@ -29,6 +29,7 @@ urlpatterns = [
     path("inbox/<int:pk>/done/", notice_views.done, name="done"),
     path("runs/", pages.run_list, name="list"),
     path("runs/<int:pk>/", pages.run_detail, name="detail"),
+    path("runs/<int:pk>/compare/", pages.compare_runs, name="compare"),
     path("runs/<int:pk>/steps/<int:index>/", pages.step_detail, name="step"),
 ]
 

@@ -16,30 +16,33 @@ from django.utils import timezone
 from common.prepared import prepared
 from threads.models import ThreadMessage
 
-BY_ITSELF: dict[str, str] = {
-    ThreadMessage.Source.SCHEDULE: "scheduled run",
-    ThreadMessage.Source.WEBHOOK: "run by a webhook",
-}
+BY_ITSELF = {"schedule": "scheduled run", "webhook": "run by a webhook"}
+"""What of a run's triggers is no person."""
 
 
 @dataclass
 class Divider:
-    """The heading of another day; with a ``label``, that of a run that no human started."""
+    """The heading of another day; with a ``run``, that of one that no human started: what started it, and when it was
+    due."""
 
     moment: datetime
     label: str = ""
-    run_id: int | None = None
+    run: Any = None
+    due: datetime | None = None
 
 
 def dividers_of(rows: list[ThreadMessage], runs: Iterable[Any], previous: ThreadMessage | None) -> dict[int, Divider]:
     """The dividers above these rows of one thread, by the rows' ids. ``previous``: the one before them, if known."""
     before = _moments_before(rows, previous)
-    sentences = _sentences(rows, runs)
+    by_itself = {run.pk: run for run in runs if run.trigger in BY_ITSELF}
+    causes = _causes(by_itself.values())
     found = {}
     for row in rows:
-        if row.run_id and row.role == ThreadMessage.Role.USER and row.source in BY_ITSELF:
-            words = [BY_ITSELF[row.source], sentences.get(row.run_id, "")]
-            found[row.pk] = Divider(row.timestamp, ", ".join(filter(None, words)), row.run_id)
+        run = by_itself.get(row.run_id or 0)
+        if run and row.role == ThreadMessage.Role.USER:
+            words, due = causes.get(run.pk, ("", None))
+            label = ", ".join(filter(None, [BY_ITSELF[run.trigger], words]))
+            found[row.pk] = Divider(row.timestamp, label, run, due)
         elif (earlier := before.get(row.parent_id or 0)) and _day(earlier) != _day(row.timestamp):
             found[row.pk] = Divider(row.timestamp)
     return found
@@ -62,16 +65,20 @@ def _day(moment: datetime) -> date:
     return timezone.localtime(moment).date()
 
 
-def _sentences(rows: list[ThreadMessage], runs: Iterable[Any]) -> dict[int, str]:
-    """When the schedules run that started these runs, in words, by the runs' ids."""
-    scheduled = {row.run_id for row in rows if row.source == ThreadMessage.Source.SCHEDULE}
-    started = [run for run in runs if run.pk in scheduled]
-    if not started:
+def _causes(runs: Iterable[Any]) -> dict[int, tuple[str, datetime | None]]:
+    """What started these runs, in words, and when they were due, by the runs' ids."""
+    runs = list(runs)
+    if not runs:
         return {}
-    # Schedules live in a layer above and are reached through the reverse relation.
-    occurrences = started[0]._meta.get_field("occurrences").related_model.objects
-    found = occurrences.filter(run__in=started).select_related("schedule")
-    return {each.run_id: _lower_first(each.schedule.sentence) for each in found}
+    # Schedules and webhooks live in a layer above and are reached through the reverse relations.
+    occurrences = runs[0]._meta.get_field("occurrences").related_model.objects
+    due = occurrences.filter(run__in=runs).select_related("schedule")
+    found = {each.run_id: (_lower_first(each.schedule.sentence), each.scheduled_for) for each in due}
+    if called := [run for run in runs if run.webhook_id]:
+        received = runs[0]._meta.get_field("received").related_model.objects
+        names = received.filter(run__in=called).values_list("run", "webhook__name")
+        found |= {run_id: (f"“{name}”", None) for run_id, name in names}
+    return found
 
 
 def _lower_first(text: str) -> str:

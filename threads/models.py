@@ -24,6 +24,7 @@ class Thread(models.Model):
         CHAT = "chat", "Chat"
         SCHEDULE = "schedule", "Schedule"
         MANUAL = "manual", "Manual run"
+        REHEARSAL = "rehearse", "Rehearsal"
 
     class BusyPolicy(models.TextChoices):
         """What becomes of a message that comes while the agent works."""

@@ -18,6 +18,7 @@ from common.markdown import StreamRenderer
 from common.prepared import prepared
 from threads.changes import Changes
 from threads.context import fill_of
+from threads.dividers import BY_ITSELF
 from threads.forms import SettingsForm
 from threads.hub import LiveMessage
 from threads.models import Thread, ThreadMessage
@@ -140,7 +141,8 @@ def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news
     rows = {row.pk: row for row in fresh if row.seq is not None}
     for run in news:
         _add(rows, _last_answers(run.pk))
-        _add(rows, _first_answer(run.pk) if run.finished_at else [])
+        if run.finished_at:
+            _add(rows, _told_at_its_end(run))
     _add(rows, [row for parent_id in {row.parent_id for row in rows.values()} for row in _beside(thread, parent_id)])
     for result in [row for row in rows.values() if row.role == ThreadMessage.Role.TOOL]:
         asking: ThreadMessage | None = result
@@ -153,6 +155,15 @@ def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news
     if any(row.tool_calls for row in rows.values()):
         _add(rows, ThreadMessage.objects.filter(role=ThreadMessage.Role.TOOL, pk__in=read))
     return sorted((row for row in rows.values() if row.pk in read), key=lambda row: row.seq or 0)
+
+
+def _told_at_its_end(run: Any) -> list[ThreadMessage]:
+    """The first answer; of a run that no human started the message, too, whose heading says how it went, and all of it
+    where it is folded away."""
+    if run.nothing_new:
+        return list(ThreadMessage.objects.filter(run_id=run.pk, seq__isnull=False))
+    asked = ThreadMessage.objects.filter(pk=run.input_message_id, seq__isnull=False) if run.trigger in BY_ITSELF else []
+    return [*_first_answer(run.pk), *asked]
 
 
 def _add(rows: dict[int, ThreadMessage], more: Iterable[ThreadMessage]) -> None:

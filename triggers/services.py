@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +21,7 @@ from runs import notices
 from runs.models import Notice, Run
 from runs.services import Start, prompt_for, start_runs
 from threads.models import Thread
-from threads.services import clean_content
+from threads.services import clean_content, create_thread
 from triggers import timing
 from triggers.models import Schedule
 
@@ -106,6 +107,28 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
     prompt = clean_content(prompt_for(current.agent, current.prompt))
     (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)])
     Schedule.objects.filter(pk=current.pk).update(thread=current.thread, last_run_at=clock.now())
+    return run
+
+
+@transaction.atomic
+def rehearse(schedule: Schedule, *, actor: User) -> Run:
+    """Runs it as it would run, in a thread made for that: tools that change things are answered by a stub, nobody is
+    told, and it counts in no figure. Raises ZergError as ``run_now`` does.
+    """
+    current = _locked(schedule)
+    if current.agent.archived_at is not None:
+        raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
+    prompt = clean_content(prompt_for(current.agent, current.prompt))
+    thread = create_thread(
+        current.agent,
+        owner=current.owner,
+        title=f"Rehearsal of {current.title}"[:200],
+        thread_type=Thread.Type.REHEARSAL,
+        title_by_person=True,
+    )
+    start = start_of(current, thread.pk, prompt, author=actor, trigger=Run.Trigger.MANUAL)
+    terms = replace(start.terms, rehearsal=True, email=False, hook_id=None)
+    (run,) = start_runs([replace(start, terms=terms)])
     return run
 
 

@@ -15,5 +15,6 @@ urlpatterns = [
     path("schedules/<int:pk>/pause/", views.pause, name="pause"),
     path("schedules/<int:pk>/resume/", views.resume, name="resume"),
     path("schedules/<int:pk>/run/", views.run, name="run"),
+    path("schedules/<int:pk>/rehearse/", views.rehearse, name="rehearse"),
     path("schedules/<int:pk>/delete/", views.delete, name="delete"),
 ]

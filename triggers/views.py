@@ -19,6 +19,7 @@ from common.errors import ZergError
 from common.paging import numbered, stretch
 from common.redirects import see_other
 from common.templatetags.zerg import in_words
+from threads.models import ThreadMessage
 from triggers import services
 from triggers.forms import ScheduleForm, initial_of
 from triggers.models import Occurrence, Schedule
@@ -57,13 +58,11 @@ def _shown(ids: list[int]) -> list[Schedule]:
 @signed_in
 @require_http_methods(["GET", "HEAD", "POST"])
 def new_schedule(request: PersonRequest) -> HttpResponse:
-    """The form of a new schedule; ``?agent=`` chooses its agent."""
+    """The form of a new schedule; ``?agent=`` chooses its agent, ``?message=`` what is to be said each time."""
     if not Agent.objects.for_user(request.user).filter(archived_at=None).exists():
         messages.info(request, "Make an agent first: then it can have a schedule.")
         return see_other("agents:new")
-    asked = request.GET.get("agent", "")
-    agent = Agent.objects.get_for(request.user, int(asked)) if asked.isdecimal() else None
-    initial = {**FIRST, "agent": agent, "timezone": request.user.timezone}
+    initial = {**FIRST, "timezone": request.user.timezone, **_asked(request)}
     form = ScheduleForm(_sent(request), user=request.user, initial=initial)
     if _is_to_be_saved(request, form):
         fields = dict(form.cleaned_data)
@@ -93,6 +92,15 @@ def schedule_detail(request: PersonRequest, pk: int) -> HttpResponse:
             return see_other("schedules:detail", pk)
     ledger = stretch(schedule.occurrences.select_related("run"), request.GET, PER_PAGE, by="scheduled_for")
     return _form_page(request, form, {"schedule": schedule, "page": ledger})
+
+
+def _asked(request: PersonRequest) -> dict[str, Any]:
+    """What the address fills in."""
+    message, agent = (request.GET.get(name, "") for name in ("message", "agent"))
+    if message.isdecimal():
+        said = ThreadMessage.objects.select_related("thread__agent").get_for(request.user, int(message))
+        return {"agent": said.thread.agent, "prompt": said.content}
+    return {"agent": Agent.objects.get_for(request.user, int(agent))} if agent.isdecimal() else {}
 
 
 def _sent(request: PersonRequest) -> QueryDict | None:
@@ -173,6 +181,19 @@ def run(request: PersonRequest, pk: int) -> HttpResponse:
     schedule = _mine(request, pk)
     try:
         started = services.run_now(schedule, actor=request.user)
+    except ZergError as error:
+        messages.error(request, error.message)
+        return _back(request, pk)
+    return see_other("threads:detail", started.thread_id)
+
+
+@signed_in
+@require_POST
+def rehearse(request: PersonRequest, pk: int) -> HttpResponse:
+    """Runs it as it would run, in a thread made for that, and changes nothing."""
+    schedule = _mine(request, pk)
+    try:
+        started = services.rehearse(schedule, actor=request.user)
     except ZergError as error:
         messages.error(request, error.message)
         return _back(request, pk)

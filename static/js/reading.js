@@ -85,8 +85,24 @@ doc.addEventListener("zerg:applied", () => {
   update();
 });
 
+// What a run that no human started has said can be folded away, below its heading.
+
+function fold(id, is) {
+  for (const turn of log.querySelectorAll(`[data-run="${id}"]`)) turn.toggleAttribute("data-folded", is);
+  const button = log.querySelector(`[data-fold="${id}"]`);
+  if (!button) return;
+  button.ariaExpanded = !is;
+  button.firstChild.data = is ? "Show" : "Fold";
+}
+log.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-fold]");
+  if (button) fold(button.dataset.fold, button.ariaExpanded === "true");
+});
+
 /** To where an element is at the top of the view. */
 export function show(element) {
+  const folded = element.closest("[data-folded]");
+  if (folded) fold(folded.dataset.run, false);
   scroller.scrollTop += element.getBoundingClientRect().top - scroller.getBoundingClientRect().top - END;
 }
 
