@@ -132,7 +132,7 @@ def test_a_starter_fills_the_form_and_asks_before_it_replaces_what_was_written(
     instructions.fill("My own words")
     expect(page.locator("[data-words=id_system_instructions]")).to_have_text("3 words")
     page.get_by_role("link", name="Blank").click()
-    page.wait_for_function("document.querySelector('.htmx-request') === null")
+    expect(page.locator(".htmx-request")).to_have_count(0)
     assert len(asked) == 1
     expect(instructions).to_have_value("My own words")
 
