@@ -22,7 +22,7 @@ BY_ITSELF: dict[str, str] = {
 
 @dataclass
 class Divider:
-    """The heading of another day; with a ``label``, that of a run that no human started."""
+    """The heading of another day; with a ``label``, that of a run that no human started: its id, while it is kept."""
 
     moment: datetime
     label: str = ""
@@ -32,12 +32,14 @@ class Divider:
 def dividers_of(rows: list[ThreadMessage], runs: Iterable[Any], previous: ThreadMessage | None) -> dict[int, Divider]:
     """The dividers above these rows of one thread, by the rows' ids. ``previous``: the one before them, if known."""
     before = _moments_before(rows, previous)
-    sentences = _sentences(rows, runs)
+    kept = {run.pk: run for run in runs}
+    sentences = _sentences(rows, kept.values())
     found = {}
     for row in rows:
         if row.run_id and row.role == ThreadMessage.Role.USER and row.source in BY_ITSELF:
             words = [BY_ITSELF[row.source], sentences.get(row.run_id, "")]
-            found[row.pk] = Divider(row.timestamp, ", ".join(filter(None, words)), row.run_id)
+            run_id = row.run_id if row.run_id in kept else None
+            found[row.pk] = Divider(row.timestamp, ", ".join(filter(None, words)), run_id)
         elif (earlier := before.get(row.parent_id or 0)) and _day(earlier) != _day(row.timestamp):
             found[row.pk] = Divider(row.timestamp)
     return found

@@ -14,6 +14,7 @@ from django.db import close_old_connections
 from common import alive, process
 from runs.recovery import recover_expired
 from triggers.firing import fire_due
+from triggers.outcomes import settle_all
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +25,7 @@ def tick() -> None:
     Several processes may do so at once; that is safe, see ``triggers.firing``.
     """
     alive.mark("beat")
+    settle_all()
     fire_due()
     recover_expired()
 
