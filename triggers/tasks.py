@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+from celery import shared_task
 from celery.signals import beat_init
 from django.conf import settings
 from django.db import close_old_connections
@@ -15,6 +16,7 @@ from common import alive, process
 from runs.recovery import recover_expired
 from triggers.firing import fire_due
 from triggers.outcomes import settle_all
+from triggers.retention import prune_occurrences
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,12 @@ def tick() -> None:
     settle_all()
     fire_due()
     recover_expired()
+
+
+@shared_task
+def prune() -> None:
+    """Removes rows of the ledger from long ago."""
+    prune_occurrences()
 
 
 def _run_clock() -> None:
