@@ -35,7 +35,9 @@ BATCH = 100
 LOOK = 10 * BATCH
 """So many are dealt with before the clock looks whose turn it is now."""
 
-RECKONED = ("kind", "expression", "timezone", "missed_policy", "missed_limit")
+RECKONED = (
+    "kind", "expression", "timezone", "starts_at", "ends_at", "offset_seconds", "missed_policy", "missed_limit",
+)  # fmt: skip
 """What a schedule's due times, and which of them are made up for, are reckoned from."""
 
 WRITTEN = (
@@ -178,7 +180,8 @@ def _known(claimed: Sequence[Reckoning]) -> set[tuple[int, datetime]]:
         schedule__in=[reckoning.schedule.pk for reckoning in claimed],
         scheduled_for__in={due for reckoning in claimed for due in reckoning.times},
     )
-    known = set(rows.values_list("schedule", "scheduled_for"))
+    slots = {(reckoning.schedule.pk, due) for reckoning in claimed for due in reckoning.times}
+    known = slots & set(rows.values_list("schedule", "scheduled_for"))
     for schedule_id, due in known:
         log.warning("Schedule %s: %s was dealt with before", schedule_id, due)
     return known

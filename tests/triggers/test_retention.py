@@ -74,6 +74,10 @@ def test_runs_are_kept_for_ever_unless_the_operator_says_how_long(
     assert schedule.occurrences.filter(outcome="ran").count() == 7
     assert list(breaks()) == []
     _the_thread_is_still_there(client_of(owner), schedule, gone=runs[0], kept=runs[6])
+    Notice.objects.update(done_at=NOON)
+    prune_runs()
+    assert set(Run.objects.all()) == {runs[4], runs[6]}
+    _the_thread_is_still_there(client_of(owner), schedule, gone=runs[1], kept=runs[6])
 
 
 def _seven_runs(schedule: Schedule) -> list[Run]:
@@ -99,6 +103,7 @@ def _the_thread_is_still_there(browser: Client, schedule: Schedule, *, gone: Run
     html = browser.get(reverse("threads:detail", args=[schedule.thread_id])).content.decode()
     assert html.count("scheduled run") == 7
     assert reverse("runs:detail", args=[kept.pk]) in html
-    assert f'href="{reverse("runs:detail", args=[gone.pk])}"' not in html
+    for dead in ("detail", "retry", "mark_done"):
+        assert f'"{reverse(f"runs:{dead}", args=[gone.pk])}"' not in html
     page = browser.get(reverse("schedules:detail", args=[schedule.pk]))
     assert page.status_code == 200
