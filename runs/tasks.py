@@ -15,6 +15,7 @@ from common import process
 from runs import heartbeat, worker
 from runs.deletion import delete_trials
 from runs.models import Notice
+from runs.retention import prune_runs
 
 NOTICE_DAYS = 90
 
@@ -33,11 +34,13 @@ def sweep() -> None:
 
 @shared_task
 def prune() -> None:
-    """Removes what nobody can use any more: sessions, sign-in links and trials that are over, notices of long ago."""
+    """Removes what nobody can use any more: sessions, sign-in links and trials that are over, notices of long ago.
+    And runs that are older than the operator wants to keep."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
     SignInLink.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()
     delete_trials(timezone.now() - timedelta(days=1))
     Notice.objects.filter(done_at__lt=timezone.now() - timedelta(days=NOTICE_DAYS)).delete()
+    prune_runs()
 
 
 @worker_init.connect

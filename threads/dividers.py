@@ -22,8 +22,8 @@ BY_ITSELF = {"schedule": "scheduled run", "webhook": "run by a webhook"}
 
 @dataclass
 class Divider:
-    """The heading of another day; with a ``run``, that of one that no human started: what started it, and when it was
-    due."""
+    """The heading of another day; with a ``label``, that of a run that no human started: the run, while it is kept, and
+    when it was due."""
 
     moment: datetime
     label: str = ""
@@ -43,6 +43,8 @@ def dividers_of(rows: list[ThreadMessage], runs: Iterable[Any], previous: Thread
             words, due = causes.get(run.pk, ("", None))
             label = ", ".join(filter(None, [BY_ITSELF[run.trigger], words]))
             found[row.pk] = Divider(row.timestamp, label, run, due)
+        elif row.role == ThreadMessage.Role.USER and row.source in BY_ITSELF:
+            found[row.pk] = Divider(row.timestamp, BY_ITSELF[row.source])
         elif (earlier := before.get(row.parent_id or 0)) and _day(earlier) != _day(row.timestamp):
             found[row.pk] = Divider(row.timestamp)
     return found

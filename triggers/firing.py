@@ -9,26 +9,23 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from django.db import OperationalError, transaction
-from django.db.models import Exists, OuterRef, QuerySet, Subquery, Window
+from django.db.models import Exists, OuterRef, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from accounts.models import Membership
 from common.bulk import save_each
 from common.errors import ZergError
-from runs import notices
-from runs.models import UNFINISHED, Notice, Run
-from runs.services import prompt_for, start_runs
-from threads.services import clean_content
-from triggers import timing
+from triggers import switching
+from triggers.deciding import decide
 from triggers.models import Occurrence, Schedule
-from triggers.reckoning import MISSED, Reckoning, missed_rows, newest_row, reckon
-from triggers.services import start_of, tell_agents, threads_of, timing_of
+from triggers.reckoning import Reckoning, missed_rows, next_time, reckon, row
+from triggers.services import tell_agents
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +35,16 @@ BATCH = 100
 LOOK = 10 * BATCH
 """So many are dealt with before the clock looks whose turn it is now."""
 
-ONE_TIME = "It was for one time only."
-Outcome = Occurrence.Outcome
+RECKONED = (
+    "kind", "expression", "timezone", "starts_at", "ends_at", "offset_seconds", "missed_policy", "missed_limit",
+)  # fmt: skip
+"""What a schedule's due times, and which of them are made up for, are reckoned from."""
+
+WRITTEN = (
+    "enabled", "disabled_reason", "next_run_at", "off_from", "last_run_at", "runs_made",
+    "thread", "thread_since", "thread_runs", "thread_number",
+)  # fmt: skip
+"""What the clock changes of a schedule. How its runs end is not among it: see ``triggers.outcomes``."""
 
 
 def fire_due(seconds: float = 10) -> None:
@@ -63,7 +68,7 @@ def _due(now: datetime, passed_over: Collection[int]) -> QuerySet[Schedule]:
     """What is due, in the order in which it is fired, with what it takes to claim it."""
     turn = Window(RowNumber(), partition_by="owner_id", order_by=["next_run_at", "id"])
     rows = Schedule.objects.filter(enabled=True, next_run_at__lte=now).exclude(pk__in=passed_over)
-    rows = rows.only("kind", "expression", "timezone", "next_run_at")
+    rows = rows.only(*RECKONED, "next_run_at")
     return rows.annotate(turn=turn).order_by("turn", "next_run_at", "id")
 
 
@@ -114,14 +119,14 @@ def fire(schedule: Schedule, scheduled_for: datetime) -> Occurrence | None:
 
 @transaction.atomic
 def _fire(found: Sequence[Reckoning]) -> dict[int, Occurrence]:
-    """The same for a batch, all of it or nothing; the occurrences by their schedules' ids."""
+    """The same for a batch, all of it or nothing; the newest occurrences by their schedules' ids."""
     claimed = _claim(found)
     Occurrence.objects.bulk_create(
-        [row for reckoning in claimed for row in missed_rows(reckoning)],
+        [missed for reckoning in claimed for missed in missed_rows(reckoning)],
         # Times that are in the ledger already (the clock was set back) stay as they are.
         ignore_conflicts=True,
     )
-    occurrences = _decide(_without_known(claimed))
+    occurrences = decide(claimed, known=_known(claimed))
     Occurrence.objects.bulk_create(occurrences)
     _save([reckoning.schedule for reckoning in claimed])
     return {occurrence.schedule_id: occurrence for occurrence in occurrences}
@@ -133,143 +138,53 @@ def _claim(found: Sequence[Reckoning]) -> list[Reckoning]:
     On databases without row locks (SQLite) the transaction has the only lock for writing from its beginning.
     """
     membership = Membership.objects.filter(user=OuterRef("owner"), workspace=OuterRef("agent__workspace"))
-    last = Occurrence.objects.filter(schedule=OuterRef("pk"), run__isnull=False).order_by("-scheduled_for")
     rows = (
         Schedule.objects.filter(pk__in=[reckoning.schedule.pk for reckoning in found], enabled=True)
         .select_for_update(of=("self",), no_key=True, skip_locked=True)
         .prefetch_related("agent", "owner")
-        .annotate(is_member=Exists(membership), last_run=Subquery(last.values("run")[:1]))
+        .annotate(is_member=Exists(membership))
         .in_bulk()
     )
     claimed = []
     for reckoning in found:
-        row = rows.get(reckoning.schedule.pk)
-        if row is not None and row.next_run_at == reckoning.due and timing_of(row) == timing_of(reckoning.schedule):
-            _move_on(row, reckoning.following)
-            claimed.append(replace(reckoning, schedule=row))
+        schedule = rows.get(reckoning.schedule.pk)
+        if schedule is not None and _is_same(schedule, reckoning):
+            _move_on(schedule, reckoning.following)
+            claimed.append(replace(reckoning, schedule=schedule))
     return claimed
+
+
+def _is_same(current: Schedule, reckoning: Reckoning) -> bool:
+    """Whether what was reckoned still holds: nobody has fired or changed the schedule meanwhile."""
+    seen = reckoning.schedule
+    return current.next_run_at == reckoning.due and all(
+        getattr(current, name) == getattr(seen, name) for name in RECKONED
+    )
 
 
 def _move_on(schedule: Schedule, following: datetime | None) -> None:
     schedule.next_run_at = following
     if following is None:
-        is_once = schedule.kind == Schedule.Kind.ONCE
-        _disable(schedule, ONE_TIME if is_once else "No further time is to come.")
-
-
-def _disable(schedule: Schedule, reason: str) -> None:
-    schedule.enabled, schedule.next_run_at = False, None
-    schedule.disabled_reason = reason[:1].upper() + reason[1:300]
+        switching.end(schedule, switching.ONE_TIME if schedule.kind == Schedule.Kind.ONCE else switching.OVER)
 
 
 def _save(schedules: Sequence[Schedule]) -> None:
-    save_each(schedules, ["enabled", "disabled_reason", "next_run_at", "last_run_at", "thread"])
+    save_each(schedules, WRITTEN)
     tell_agents({schedule.agent_id for schedule in schedules})
-    notices.tell_of_schedules(
-        Notice(
-            owner_id=schedule.owner_id,
-            agent_id=schedule.agent_id,
-            schedule_id=schedule.pk,
-            strength=Notice.Strength.NEEDS_YOU,
-            text=f"“{schedule.title[:120]}” is switched off: {schedule.disabled_reason}"[:300],
-        )
-        for schedule in schedules
-        if not schedule.enabled and schedule.disabled_reason != ONE_TIME
-    )
+    switching.tell_owners(schedules)
 
 
-def _without_known(claimed: Sequence[Reckoning]) -> list[Reckoning]:
-    """Leaves out those whose newest due time was dealt with before the clock was set back."""
+def _known(claimed: Sequence[Reckoning]) -> set[tuple[int, datetime]]:
+    """The due times, with their schedules' ids, that were dealt with before the clock was set back."""
     rows = Occurrence.objects.filter(
         schedule__in=[reckoning.schedule.pk for reckoning in claimed],
-        scheduled_for__in={reckoning.newest for reckoning in claimed},
+        scheduled_for__in={due for reckoning in claimed for due in reckoning.times},
     )
-    known = set(rows.values_list("schedule", "scheduled_for"))
-    unknown = []
-    for reckoning in claimed:
-        if (reckoning.schedule.pk, reckoning.newest) in known:
-            log.warning("Schedule %s: %s was dealt with before", reckoning.schedule.pk, reckoning.newest)
-        else:
-            unknown.append(reckoning)
-    return unknown
-
-
-def _decide(claimed: Sequence[Reckoning]) -> list[Occurrence]:
-    """The ledger's rows for the newest due times, not saved yet; starts the runs where there are to be some."""
-    unfinished = _unfinished_runs(claimed)
-    decided: dict[int, Occurrence] = {}
-    prompts: dict[int, str] = {}
-    for reckoning in claimed:
-        schedule = reckoning.schedule
-        try:
-            if refused := _refused(reckoning, unfinished):
-                decided[schedule.pk] = refused
-            else:
-                prompts[schedule.pk] = clean_content(prompt_for(schedule.agent, schedule.prompt))
-        except ZergError as error:
-            decided[schedule.pk] = newest_row(reckoning, Outcome.SKIPPED, error.message)
-    to_start = [reckoning for reckoning in claimed if reckoning.schedule.pk in prompts]
-    decided |= _start(to_start, prompts)
-    return [decided[reckoning.schedule.pk] for reckoning in claimed]
-
-
-def _refused(reckoning: Reckoning, unfinished: Collection[int]) -> Occurrence | None:
-    """The row of a due time at which there is to be no run."""
-    schedule = reckoning.schedule
-    if reason := _refusal(schedule):
-        _disable(schedule, reason)
-        return newest_row(reckoning, Outcome.SKIPPED, f"Refused: {reason}")
-    if reckoning.is_late and schedule.missed_policy == Schedule.Missed.NONE:
-        return newest_row(reckoning, Outcome.MISSED, MISSED)
-    if schedule.overlap_policy == Schedule.Overlap.SKIP and _last_run(schedule) in unfinished:
-        return newest_row(reckoning, Outcome.SKIPPED, f"Run {_last_run(schedule)}, the one before, was still running.")
-    return None
-
-
-def _refusal(schedule: Schedule) -> str:
-    """Why the schedule may not run, or may not run any more; empty when it may."""
-    if not schedule.owner.is_active:
-        return "its owner's account is switched off."
-    if not schedule.is_member:  # type: ignore[attr-defined]  # annotated by _claim
-        return "its owner is no longer a member of the workspace."
-    if schedule.agent.archived_at is not None:
-        return "its agent is archived."
-    if schedule.thread_mode == Schedule.ThreadMode.BOUND and schedule.thread_id is None:
-        return "the thread it wrote to was deleted."
-    return ""
-
-
-def _last_run(schedule: Schedule) -> int | None:
-    """The last run that the clock started for it."""
-    last: int | None = schedule.last_run  # type: ignore[attr-defined]  # annotated by _claim
-    return last
-
-
-def _unfinished_runs(claimed: Sequence[Reckoning]) -> set[int]:
-    """Of the schedules' last runs those that have not ended."""
-    last = {run for reckoning in claimed if (run := _last_run(reckoning.schedule)) is not None}
-    return set(Run.objects.filter(pk__in=last, status__in=UNFINISHED).values_list("pk", flat=True)) if last else set()
-
-
-def _start(ready: Sequence[Reckoning], prompts: Mapping[int, str]) -> dict[int, Occurrence]:
-    """Starts the runs, and gives the ledger's rows of their due times by the schedules' ids."""
-    starts = []
-    try:
-        with transaction.atomic():
-            threads = threads_of([reckoning.schedule for reckoning in ready])
-            for reckoning, thread_id in zip(ready, threads, strict=True):
-                schedule = reckoning.schedule
-                key = f"schedule:{schedule.pk}:{reckoning.newest.isoformat()}"
-                prompt, trigger = prompts[schedule.pk], Run.Trigger.SCHEDULE
-                starts.append(start_of(schedule, thread_id, prompt, author=schedule.owner, trigger=trigger, key=key))
-            runs = start_runs(starts)
-    except ZergError as error:
-        if len(ready) > 1:  # whose it is shows when each is fired alone
-            raise
-        return {each.schedule.pk: newest_row(each, Outcome.SKIPPED, error.message) for each in ready}
-    for reckoning in ready:
-        reckoning.schedule.last_run_at = reckoning.now
-    return {each.schedule.pk: newest_row(each, Outcome.RAN, run=run) for each, run in zip(ready, runs, strict=True)}
+    slots = {(reckoning.schedule.pk, due) for reckoning in claimed for due in reckoning.times}
+    known = slots & set(rows.values_list("schedule", "scheduled_for"))
+    for schedule_id, due in known:
+        log.warning("Schedule %s: %s was dealt with before", schedule_id, due)
+    return known
 
 
 @transaction.atomic
@@ -280,15 +195,16 @@ def _write_off(schedule: Schedule, error: Exception) -> bool:
     """
     now, due = timezone.now(), _due_time(schedule)
     sentence = error.message if isinstance(error, ZergError) else "a fault in Zerg; its log says more."
+    is_readable = True
     try:
-        following = timing.next_times(*timing_of(schedule), now, 1)
+        following = next_time(schedule, now)
     except ZergError:
-        following = []
-    claimed = _claim([Reckoning(schedule, now, due, [], False, due, following[0] if following else None)])
+        following, is_readable = None, False
+    claimed = _claim([Reckoning(schedule, now, due, [], False, [due], following)])
     for reckoning in claimed:
-        if not following:
-            _disable(reckoning.schedule, sentence)
-        row = newest_row(reckoning, Outcome.SKIPPED, f"Error: {sentence}")
-        Occurrence.objects.bulk_create([row], ignore_conflicts=True)
+        if not is_readable:
+            switching.end(reckoning.schedule, sentence)
+        written = row(reckoning, due, Occurrence.Outcome.SKIPPED, f"Error: {sentence}")
+        Occurrence.objects.bulk_create([written], ignore_conflicts=True)
         _save([reckoning.schedule])
     return bool(claimed)

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 
-from django.db.models import Count, DecimalField, Exists, F, Max, Min, OuterRef, Q, Subquery, Sum
+from django.db.models import Count, DecimalField, Exists, F, Max, Min, OuterRef, Q, QuerySet, Subquery, Sum
 from django.db.models.expressions import CombinedExpression
 from django.db.models.functions import Coalesce, Round
 from django.utils import timezone
 
 from runs.models import ACTIVE, UNFINISHED, Run, RunStatus, Step
 from threads.models import Thread, ThreadMessage
-from triggers.models import Occurrence, Schedule
+from triggers.models import Occurrence, RunEnd, Schedule
 
 ORPHAN_SECONDS = 90
 """A run whose worker is gone must have been taken care of after so long."""
@@ -88,9 +88,24 @@ def _tokens_and_money_add_up() -> Iterator[str]:
         of_thread=Round("cost_usd", 8),
         of_all=Round(_of_all("cost_usd"), 8),
     )
+    # Where runs were pruned, what they cost stays with the thread.
+    pruned = Exists(_messages_of_pruned_runs())
     added_up = {"input_tokens": F("all_input"), "output_tokens": F("all_output"), "of_thread": F("of_all")}
-    for thread in threads.exclude(**added_up):
+    for thread in threads.filter(~pruned).exclude(**added_up):
         yield f"thread {thread.pk}: its tokens and its cost are not the sum of its steps' and imports'"
+    at_least = {
+        "input_tokens__gte": F("all_input"),
+        "output_tokens__gte": F("all_output"),
+        "of_thread__gte": F("of_all"),
+    }
+    for thread in threads.filter(pruned).exclude(**at_least):
+        yield f"thread {thread.pk}: its tokens or its cost are less than those of its steps and imports"
+
+
+def _messages_of_pruned_runs() -> QuerySet[ThreadMessage]:
+    """Those of an outer thread whose run is there no more."""
+    messages = ThreadMessage.objects.filter(thread=OuterRef("pk")).exclude(run_id=None)
+    return messages.filter(~Exists(Run.objects.filter(pk=OuterRef("run_id"))))
 
 
 def _of_all(field: str) -> CombinedExpression:
@@ -116,8 +131,26 @@ def _rows_stay_in_their_thread_and_with_their_owner() -> Iterator[str]:
 
 
 def _every_due_time_tells_what_became_of_it() -> Iterator[str]:
+    ran = Occurrence.objects.filter(outcome=Occurrence.Outcome.RAN).exclude(run=None)
+    for occurrence in ran.exclude(run__schedule_id=None).exclude(run__schedule_id=F("schedule")):
+        yield f"occurrence {occurrence.pk}: run {occurrence.run_id} is another schedule's"
+    for row in ran.order_by().values("run").annotate(times=Count("pk")).filter(times__gt=1):
+        yield f"run {row['run']}: is that of {row['times']} due times"
     for occurrence in Occurrence.objects.exclude(outcome=Occurrence.Outcome.RAN).filter(Q(reason="") | ~Q(run=None)):
         yield f"occurrence {occurrence.pk}: was {occurrence.outcome} without a reason, or has a run"
+
+
+def _what_is_switched_off_stays_off() -> Iterator[str]:
+    due = Schedule.objects.filter(enabled=False).exclude(next_run_at=None)
+    for schedule in due:
+        yield f"schedule {schedule.pk}: is switched off and has a time at which it would run"
+    for schedule in Schedule.objects.filter(enabled=True).filter(Q(next_run_at=None) | ~Q(off_from=None)):
+        yield f"schedule {schedule.pk}: is switched on and no time is to come, or is off since {schedule.off_from}"
+    for schedule in Schedule.objects.filter(enabled=True, runs_made__gte=F("most_runs")):
+        yield f"schedule {schedule.pk}: has run {schedule.runs_made} times, and goes on"
+    late = timezone.now() - timedelta(seconds=ORPHAN_SECONDS)
+    for end in RunEnd.objects.filter(ended_at__lt=late):
+        yield f"run {end.run_id}: its end was not counted for schedule {end.schedule_id}"
 
 
 CHECKS: tuple[Check, ...] = (
@@ -129,4 +162,5 @@ CHECKS: tuple[Check, ...] = (
     _tokens_and_money_add_up,
     _rows_stay_in_their_thread_and_with_their_owner,
     _every_due_time_tells_what_became_of_it,
+    _what_is_switched_off_stays_off,
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import copy
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -22,12 +23,15 @@ from runs.models import Notice, Run
 from runs.services import Start, prompt_for, start_runs
 from threads.models import Thread
 from threads.services import clean_content, create_thread
-from triggers import timing
+from triggers import pauses, timing
 from triggers.models import Schedule
+from triggers.places import threads_of
+from triggers.policies import check_policies, refuse
 
 TIMING = ("kind", "expression", "timezone")
 CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
+    "roll_every", "roll_runs", "missed_limit", "most_runs", "failure_limit",
 }  # fmt: skip
 
 
@@ -37,7 +41,7 @@ def create_schedule(agent: Agent, *, owner: User, **fields: Any) -> Schedule:
     _require_known(fields)
     schedule = Schedule(agent=agent, owner=owner, **{"timezone": owner.timezone, **fields})
     _clean(schedule)
-    _set_next_time(schedule)
+    _set_next_time(schedule, clock.now())
     schedule.save()
     tell_agent(agent.pk)
     return schedule
@@ -51,17 +55,18 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
     """
     _require_known(changes)
     current = _locked(schedule)
-    before, was_enabled, mode = timing_of(current), current.enabled, current.thread_mode
+    before = copy.copy(current)
     agents = {current.agent_id}
     for name, value in changes.items():
         setattr(current, name, value)
     agents.add(current.agent_id)
-    if "thread" not in changes and (current.thread_mode != mode or len(agents) > 1):
+    if "thread" not in changes and (current.thread_mode != before.thread_mode or len(agents) > 1):
         current.thread = None
     _clean(current)
     current.is_default = current.is_default and current.kind == Schedule.Kind.CRON and len(agents) == 1
-    if timing_of(current) != before or current.enabled != was_enabled:
-        _set_next_time(current)
+    if current.most_runs != before.most_runs:
+        current.runs_made = 0
+    _count_anew(current, before)
     current.save()
     notices.settle(Notice.objects.filter(schedule_id=current.pk))
     for agent_id in agents:
@@ -73,7 +78,7 @@ def check_schedule(wanted: Schedule, *, current: Schedule | None) -> None:
     """Whether saving ``wanted`` over ``current`` (None: as a new one) would do. Raises ZergError(``bad_schedule``)."""
     _clean(wanted)
     if current is None or timing_of(wanted) != timing_of(current) or wanted.enabled != current.enabled:
-        _set_next_time(wanted)
+        _set_next_time(wanted, clock.now())
 
 
 def pause(schedule: Schedule) -> Schedule:
@@ -103,10 +108,12 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
     current = _locked(schedule)
     if current.agent.archived_at is not None:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
-    (thread_id,) = threads_of([current])
+    now = clock.now()
+    (thread_id,) = threads_of([(current, now)])
     prompt = clean_content(prompt_for(current.agent, current.prompt))
     (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)])
-    Schedule.objects.filter(pk=current.pk).update(thread=current.thread, last_run_at=clock.now())
+    current.last_run_at = now
+    current.save(update_fields=["thread", "thread_since", "thread_runs", "thread_number", "last_run_at"])
     return run
 
 
@@ -195,33 +202,6 @@ def _create_default(agent: Agent, user: User, fields: dict[str, str]) -> None:
         update_schedule(Schedule.objects.get(agent=agent, owner=user, is_default=True), **fields)
 
 
-def threads_of(schedules: Sequence[Schedule]) -> list[int]:
-    """The ids of the threads that the next runs write to, made where there are none.
-
-    A schedule remembers a thread of its own (not saved yet). Raises ZergError when a bound one is gone.
-    """
-    each_time = Schedule.ThreadMode.NEW
-    threads = {row.pk: row.thread_id for row in schedules if row.thread_id and row.thread_mode != each_time}
-    new = [row for row in schedules if row.pk not in threads]
-    if any(row.thread_mode == Schedule.ThreadMode.BOUND for row in new):
-        raise ZergError("conflict", "The thread it wrote to was deleted. Choose another one.")
-    made = Thread.objects.bulk_create(
-        Thread(
-            agent=row.agent,
-            owner=row.owner,
-            title=row.title[:200],
-            thread_type=Thread.Type.SCHEDULE,
-            title_by_person=True,
-        )
-        for row in new
-    )
-    for row, thread in zip(new, made, strict=True):
-        threads[row.pk] = thread.pk
-        if row.thread_mode == Schedule.ThreadMode.OWN:
-            row.thread = thread
-    return [threads[row.pk] for row in schedules]
-
-
 def tell_agents(agent_ids: Collection[int]) -> None:
     """Keeps on the agents' rows what lists show: when they run next, and their default schedule's text.
 
@@ -256,14 +236,29 @@ def _locked(schedule: Schedule) -> Schedule:
     return current
 
 
-def _set_next_time(schedule: Schedule) -> None:
-    now = clock.now()
+def _count_anew(schedule: Schedule, before: Schedule) -> None:
+    """Its next due time, where the timing has changed or it was switched on or off; those that passed get rows."""
+    now, same_times = clock.now(), timing_of(schedule) == timing_of(before)
+    if same_times and schedule.enabled == before.enabled:
+        return
+    if schedule.enabled or not same_times:
+        pauses.write_down_passed(before, now)
+    if not schedule.enabled:
+        schedule.off_from = pauses.off_from(schedule, before, now, same_times=same_times)
+    elif not before.enabled:
+        schedule.failures_in_row, schedule.back_off_until = 0, None
+        if schedule.most_runs is not None and schedule.runs_made >= schedule.most_runs:
+            schedule.runs_made = 0
+    _set_next_time(schedule, now)
+
+
+def _set_next_time(schedule: Schedule, now: datetime) -> None:
     if schedule.enabled:
         if schedule.agent.archived_at is not None:
-            _refuse("agent", f"{schedule.agent} is archived. Restore it first.")
+            refuse("agent", f"{schedule.agent} is archived. Restore it first.")
         schedule.expression = timing.check(*timing_of(schedule), now)
         schedule.next_run_at = timing.next_times(*timing_of(schedule), now, 1)[0]
-        schedule.disabled_reason = ""
+        schedule.disabled_reason, schedule.off_from = "", None
     else:
         schedule.next_run_at = None
 
@@ -281,15 +276,16 @@ def _clean(schedule: Schedule) -> None:
         if text := getattr(schedule, name).strip():
             _clean_text(schedule, name, text)
     if not schedule.agent.workspace.memberships.filter(user=schedule.owner).exists():
-        _refuse("owner", f"{schedule.owner} is no member of the workspace of {schedule.agent}.")
+        refuse("owner", f"{schedule.owner} is no member of the workspace of {schedule.agent}.")
     is_bound = schedule.thread_mode == Schedule.ThreadMode.BOUND
     thread = schedule.thread
     if is_bound and thread is None:
-        _refuse("thread", "Choose the thread that it writes to.")
+        refuse("thread", "Choose the thread that it writes to.")
     if thread and (thread.owner_id, thread.agent_id) != (schedule.owner_id, schedule.agent_id):
-        _refuse("thread", "It can write only to a thread of its owner with the same agent.")
+        refuse("thread", "It can write only to a thread of its owner with the same agent.")
     if schedule.thread_mode == Schedule.ThreadMode.NEW:
         schedule.thread = None
+    check_policies(schedule)
 
 
 def _clean_text(schedule: Schedule, name: str, text: str) -> None:
@@ -297,10 +293,6 @@ def _clean_text(schedule: Schedule, name: str, text: str) -> None:
         setattr(schedule, name, clean_content(text))
     except ZergError as error:
         raise ZergError("bad_schedule", error.message, {name: error.message}) from error
-
-
-def _refuse(field: str, sentence: str) -> None:
-    raise ZergError("bad_schedule", sentence, {field: sentence})
 
 
 def _require_known(fields: dict[str, Any]) -> None:

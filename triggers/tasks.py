@@ -7,6 +7,7 @@ import threading
 import time
 from typing import Any
 
+from celery import shared_task
 from celery.signals import beat_init
 from django.conf import settings
 from django.db import close_old_connections
@@ -14,6 +15,8 @@ from django.db import close_old_connections
 from common import alive, process
 from runs.recovery import recover_expired
 from triggers.firing import fire_due
+from triggers.outcomes import settle_all
+from triggers.retention import prune_occurrences
 
 log = logging.getLogger(__name__)
 
@@ -24,8 +27,15 @@ def tick() -> None:
     Several processes may do so at once; that is safe, see ``triggers.firing``.
     """
     alive.mark("beat")
+    settle_all()
     fire_due()
     recover_expired()
+
+
+@shared_task
+def prune() -> None:
+    """Removes rows of the ledger from long ago."""
+    prune_occurrences()
 
 
 def _run_clock() -> None:

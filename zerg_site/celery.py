@@ -36,6 +36,7 @@ app.conf.update(
     beat_schedule={
         "sweep": {"task": "runs.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
         "prune": {"task": "runs.tasks.prune", "schedule": 3600.0, "options": {"expires": 3000}},
+        "prune the ledger": {"task": "triggers.tasks.prune", "schedule": 3600.0, "options": {"expires": 3000}},
     },
 )
 app.autodiscover_tasks()

@@ -168,6 +168,9 @@ MODEL_TIMEOUT_CONNECT = env.number("ZERG_MODEL_TIMEOUT_CONNECT", 5, least=0.1, m
 MODEL_TIMEOUT_FIRST_BYTE = env.number("ZERG_MODEL_TIMEOUT_FIRST_BYTE", 120, least=0.1, most=3600)
 MODEL_TIMEOUT_BETWEEN_CHUNKS = env.number("ZERG_MODEL_TIMEOUT_BETWEEN_CHUNKS", 60, least=0.1, most=3600)
 MODEL_TIMEOUT_TOTAL = env.number("ZERG_MODEL_TIMEOUT_TOTAL", 600, least=0.1, most=86_400)
+# Days. Runs are kept for ever with 0.
+KEEP_OCCURRENCES_DAYS = int(env.number("ZERG_KEEP_OCCURRENCES_DAYS", 400, least=1, most=36_500))
+KEEP_RUNS_DAYS = int(env.number("ZERG_KEEP_RUNS_DAYS", 0, least=0, most=36_500))
 MESSAGE_MAX_BYTES = 256 * 1024
 
 LOGGING: dict[str, Any] = {

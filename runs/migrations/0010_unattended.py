@@ -90,6 +90,10 @@ class Migration(migrations.Migration):
             model_name='run',
             index=models.Index(condition=models.Q(('webhook_id', None), _negated=True), fields=['webhook_id', '-id'], name='runs_of_webhook'),
         ),
+        migrations.AddIndex(
+            model_name='run',
+            index=models.Index(condition=models.Q(('status__in', ['queued', 'running', 'waiting']), models.Q(('schedule_id', None), _negated=True)), fields=['schedule_id'], name='runs_unfinished_of_schedule'),
+        ),
         migrations.AddField(
             model_name='delivery',
             name='owner',

@@ -136,6 +136,11 @@ class Run(models.Model):
             models.Index(fields=["owner", "-id"], name="runs_of_owner"),
             models.Index(fields=["owner", "status", "-id"], name="runs_of_owner_by_status"),
             models.Index(fields=["schedule_id", "-id"], condition=~Q(schedule_id=None), name="runs_of_schedule"),
+            models.Index(
+                fields=["schedule_id"],
+                condition=Q(status__in=["queued", "running", "waiting"]) & ~Q(schedule_id=None),
+                name="runs_unfinished_of_schedule",
+            ),
             models.Index(fields=["webhook_id", "-id"], condition=~Q(webhook_id=None), name="runs_of_webhook"),
             models.Index(fields=["status", "queued_at"], condition=Q(status="queued"), name="runs_waiting"),
             models.Index(fields=["lease_expires_at"], condition=Q(status="running"), name="runs_by_lease"),

@@ -15,6 +15,10 @@ from django.db import connection
 
 from accounts.models import User
 from agents.models import Agent
+from runs import states
+from runs.endings import Ending
+from runs.models import Run, RunStatus
+from runs.records import end
 from triggers.models import Schedule
 from triggers.services import create_schedule
 
@@ -61,3 +65,19 @@ def ledger(schedule: Schedule) -> list[tuple[str, str]]:
     """The outcomes with their due times, newest first."""
     rows = schedule.occurrences.values_list("outcome", "scheduled_for")
     return [(outcome, f"{due:%m-%d %H:%M}") for outcome, due in rows]
+
+
+DONE = Ending(RunStatus.SUCCEEDED, Run.Reason.COMPLETED)
+FAILED = Ending(RunStatus.FAILED, Run.Reason.PROVIDER_ERROR, "timeout_total", "It took too long.")
+STOPPED = Ending(RunStatus.CANCELLED, Run.Reason.STOPPED_BY_USER)
+
+
+def work(ending: Ending = DONE, most: int = 1000) -> list[Run]:
+    """Takes up what waits, as workers do, and ends it so: ``most`` runs, in their order in each thread."""
+    ended: list[Run] = []
+    while len(ended) < most and (waiting := Run.objects.filter(status=RunStatus.QUEUED).order_by("pk").first()):
+        run = states.claim_next(waiting.thread_id, owner="worker")
+        assert run is not None
+        end(run, ending)
+        ended.append(run)
+    return ended

@@ -19,7 +19,7 @@ from threads.services import create_thread
 from triggers.models import Occurrence, Schedule
 from triggers.tasks import tick
 
-from .conftest import NOON, MakeSchedule
+from .conftest import NOON, MakeSchedule, ledger
 
 FORM = {
     "name": "",
@@ -154,7 +154,8 @@ def test_pause_stops_it_and_resume_counts_from_now(
     browser.post(reverse("schedules:resume", args=[schedule.pk]))
     schedule.refresh_from_db()
     assert schedule.next_run_at == NOON + timedelta(hours=6)
-    assert not schedule.occurrences.exists()
+    assert ledger(schedule) == [("skipped", f"03-27 {hour}:00") for hour in range(17, 12, -1)]
+    assert set(schedule.occurrences.values_list("reason", flat=True)) == {"It was paused."}
 
 
 def test_what_is_over_cannot_be_resumed_and_says_so(

@@ -75,6 +75,11 @@ class Schedule(models.Model):
     thread_mode = models.CharField(max_length=7, choices=ThreadMode, default=ThreadMode.OWN)
     roll_every = models.CharField(max_length=4, choices=Roll, default=Roll.DAY)
     roll_runs = models.PositiveSmallIntegerField(default=20, help_text="For a thread made anew after so many runs.")
+    thread_since = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The due time for which its present thread was made."
+    )
+    thread_runs = models.PositiveIntegerField(default=0, editable=False, help_text="Begun in its present thread.")
+    thread_number = models.PositiveIntegerField(default=0, editable=False, help_text="So many threads were made anew.")
     context_policy = models.CharField(
         "it remembers", max_length=12, choices=Context.choices, default=Context.LAST_RESULT
     )
@@ -106,6 +111,9 @@ class Schedule(models.Model):
     watch_path = models.CharField(max_length=200, blank=True, help_text="In a JSON document: such as data.items.0.name")
     watch_seen = models.JSONField(default=dict, blank=True, editable=False, help_text="What the last look saw.")
     next_run_at = models.DateTimeField(null=True, blank=True, editable=False)
+    off_from = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="The first due time that did not come, as it was switched off."
+    )
     last_run_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
