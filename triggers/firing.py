@@ -28,7 +28,7 @@ from threads.services import clean_content
 from triggers import timing
 from triggers.models import Occurrence, Schedule
 from triggers.reckoning import MISSED, Reckoning, missed_rows, newest_row, reckon
-from triggers.services import start_of, tell_agents, threads_of, timing_of
+from triggers.services import WHEN, start_of, tell_agents, threads_of
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def _due(now: datetime, passed_over: Collection[int]) -> QuerySet[Schedule]:
     """What is due, in the order in which it is fired, with what it takes to claim it."""
     turn = Window(RowNumber(), partition_by="owner_id", order_by=["next_run_at", "id"])
     rows = Schedule.objects.filter(enabled=True, next_run_at__lte=now).exclude(pk__in=passed_over)
-    rows = rows.only("kind", "expression", "timezone", "next_run_at")
+    rows = rows.only(*WHEN, "next_run_at")
     return rows.annotate(turn=turn).order_by("turn", "next_run_at", "id")
 
 
@@ -144,7 +144,7 @@ def _claim(found: Sequence[Reckoning]) -> list[Reckoning]:
     claimed = []
     for reckoning in found:
         row = rows.get(reckoning.schedule.pk)
-        if row is not None and row.next_run_at == reckoning.due and timing_of(row) == timing_of(reckoning.schedule):
+        if row is not None and row.next_run_at == reckoning.due and row.timing == reckoning.schedule.timing:
             _move_on(row, reckoning.following)
             claimed.append(replace(reckoning, schedule=row))
     return claimed
@@ -281,7 +281,7 @@ def _write_off(schedule: Schedule, error: Exception) -> bool:
     now, due = timezone.now(), _due_time(schedule)
     sentence = error.message if isinstance(error, ZergError) else "a fault in Zerg; its log says more."
     try:
-        following = timing.next_times(*timing_of(schedule), now, 1)
+        following = timing.next_times(replace(schedule.timing, runs_left=None), now, 1)
     except ZergError:
         following = []
     claimed = _claim([Reckoning(schedule, now, due, [], False, due, following[0] if following else None)])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import takewhile
 
@@ -44,15 +44,16 @@ class Reckoning:
 def reckon(schedule: Schedule, due: datetime) -> Reckoning:
     """What is due of a schedule that was due first at ``due``. Raises ZergError for a timing that cannot be read."""
     now = timezone.now()
-    when = (schedule.kind, schedule.expression, schedule.timezone)
-    upcoming = timing.next_times(*when, due, 1)
+    # What becomes of its last runs is for the ledger to say; times that are skipped do not count among them.
+    when = replace(schedule.timing, runs_left=None)
+    upcoming = timing.next_times(when, due, 1)
     if not upcoming or upcoming[0] > now:
         return Reckoning(schedule, now, due, [], False, due, upcoming[0] if upcoming else None)
-    passed = [due, *takewhile(lambda one: one <= now, timing.next_times(*when, due, MOST_MISSED))]
+    passed = [due, *takewhile(lambda one: one <= now, timing.next_times(when, due, MOST_MISSED))]
     more = len(passed) > MOST_MISSED
-    newest = timing.latest_time(*when, due, now) if more else passed[-1]
+    newest = timing.latest_time(when, due, now) if more else passed[-1]
     missed = [one for one in passed[:MOST_MISSED] if one < newest]
-    following = timing.next_times(*when, newest, 1)
+    following = timing.next_times(when, newest, 1)
     return Reckoning(schedule, now, due, missed, more, newest, following[0] if following else None)
 
 

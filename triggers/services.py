@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -22,9 +22,17 @@ from runs.services import Start, prompt_for, start_runs
 from threads.models import Thread
 from threads.services import clean_content
 from triggers import timing
+from triggers.expressions import YEARS
 from triggers.models import Schedule
+from triggers.previews import bounds_of as bounds_of
+from triggers.previews import preview as preview
+from triggers.previews import preview_of as preview_of
 
-TIMING = ("kind", "expression", "timezone")
+TIMING = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "spread_seconds")
+WHEN = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "runs_made", "offset_seconds")
+"""The fields that ``Schedule.timing`` reads, besides ``next_run_at``."""
+
+WIDEST_SPREAD = 86_400
 CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
 }  # fmt: skip
@@ -36,7 +44,8 @@ def create_schedule(agent: Agent, *, owner: User, **fields: Any) -> Schedule:
     _require_known(fields)
     schedule = Schedule(agent=agent, owner=owner, **{"timezone": owner.timezone, **fields})
     _clean(schedule)
-    _set_next_time(schedule)
+    _choose_offset(schedule)
+    _set_next_time(schedule, is_new=True)
     schedule.save()
     tell_agent(agent.pk)
     return schedule
@@ -50,7 +59,8 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
     """
     _require_known(changes)
     current = _locked(schedule)
-    before, was_enabled, mode = timing_of(current), current.enabled, current.thread_mode
+    before, was_enabled, mode = current.timing, current.enabled, current.thread_mode
+    spread = current.spread_seconds
     agents = {current.agent_id}
     for name, value in changes.items():
         setattr(current, name, value)
@@ -59,8 +69,10 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
         current.thread = None
     _clean(current)
     current.is_default = current.is_default and current.kind == Schedule.Kind.CRON and len(agents) == 1
-    if timing_of(current) != before or current.enabled != was_enabled:
-        _set_next_time(current)
+    if current.spread_seconds != spread:
+        _choose_offset(current)
+    if current.timing != before or current.enabled != was_enabled:
+        _set_next_time(current, is_new=current.timing != before)
     current.save()
     notices.settle(Notice.objects.filter(schedule_id=current.pk))
     for agent_id in agents:
@@ -71,8 +83,9 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
 def check_schedule(wanted: Schedule, *, current: Schedule | None) -> None:
     """Whether saving ``wanted`` over ``current`` (None: as a new one) would do. Raises ZergError(``bad_schedule``)."""
     _clean(wanted)
-    if current is None or timing_of(wanted) != timing_of(current) or wanted.enabled != current.enabled:
-        _set_next_time(wanted)
+    is_new = current is None or wanted.timing != current.timing
+    if is_new or (current is not None and wanted.enabled != current.enabled):
+        _set_next_time(wanted, is_new=is_new)
 
 
 def pause(schedule: Schedule) -> Schedule:
@@ -114,24 +127,6 @@ def start_of(
 ) -> Start:
     """A run of the schedule, on its terms."""
     return Start(thread_id, prompt, author, trigger, key, terms=schedule.terms, schedule_id=schedule.pk)
-
-
-def preview(kind: str, expression: str, timezone: str, after: datetime | None = None) -> dict[str, Any]:
-    """What a timing means and its next five times: ``{sentence, kind, expression, timezone, next, note}``.
-
-    ``next`` holds ISO times in UTC with ``Z``. Raises ZergError(``bad_schedule``) as saving would.
-    """
-    start = after or clock.now()
-    clean = timing.check(kind, expression, timezone, start)
-    times = timing.next_times(kind, clean, timezone, start, 5)
-    return {
-        "sentence": timing.describe(kind, clean, timezone),
-        "kind": kind,
-        "expression": clean,
-        "timezone": timezone,
-        "next": [time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for time in times],
-        "note": timing.note(kind, clean, timezone, start, times),
-    }
 
 
 def set_default_schedule(agent: Agent, user: User, expression: str, timezone: str) -> None:
@@ -220,11 +215,6 @@ def tell_agent(agent_id: int) -> None:
     tell_agents([agent_id])
 
 
-def timing_of(schedule: Schedule) -> tuple[str, str, str]:
-    """Kind, expression and zone: what functions of ``triggers.timing`` begin with."""
-    return schedule.kind, schedule.expression, schedule.timezone
-
-
 def _locked(schedule: Schedule) -> Schedule:
     rows = Schedule.objects.select_related("agent", "owner", "thread")
     current = rows.select_for_update(of=("self",), no_key=True).filter(pk=schedule.pk).first()
@@ -233,26 +223,33 @@ def _locked(schedule: Schedule) -> Schedule:
     return current
 
 
-def _set_next_time(schedule: Schedule) -> None:
+def _choose_offset(schedule: Schedule) -> None:
+    """Once for each spread, so that the times that people were shown stay."""
+    schedule.offset_seconds = secrets.randbelow(schedule.spread_seconds + 1)
+
+
+def _set_next_time(schedule: Schedule, *, is_new: bool) -> None:
+    """Counts from now. Raises ZergError for a new timing, or one that is to go on, that never comes."""
     now = clock.now()
+    schedule.next_run_at = None  # else an interval would count from it
+    if schedule.enabled and schedule.agent.archived_at is not None:
+        _refuse("agent", f"{schedule.agent} is archived. Restore it first.")
+    if is_new or schedule.enabled:
+        timing.check(schedule.timing, now)
     if schedule.enabled:
-        if schedule.agent.archived_at is not None:
-            _refuse("agent", f"{schedule.agent} is archived. Restore it first.")
-        schedule.expression = timing.check(*timing_of(schedule), now)
-        schedule.next_run_at = timing.next_times(*timing_of(schedule), now, 1)[0]
+        schedule.next_run_at = timing.next_times(schedule.timing, now, 1)[0]
         schedule.disabled_reason = ""
-    else:
-        schedule.next_run_at = None
 
 
 def _clean(schedule: Schedule) -> None:
     """Checks what a person gave and brings it into its stored form."""
-    schedule.expression = timing.normal(*timing_of(schedule))
+    schedule.expression = timing.normal(schedule.kind, schedule.expression, schedule.timezone)
     try:
         schedule.clean_fields(exclude=["disabled_reason"])
     except ValidationError as error:
         fields = {name: " ".join(messages) for name, messages in error.message_dict.items()}
         raise ZergError("bad_schedule", next(iter(fields.values())), fields) from error
+    _clean_bounds(schedule)
     schedule.name = " ".join(schedule.name.split())
     for name in ("name", "prompt"):
         if text := getattr(schedule, name).strip():
@@ -267,6 +264,20 @@ def _clean(schedule: Schedule) -> None:
         _refuse("thread", "It can write only to a thread of its owner with the same agent.")
     if schedule.thread_mode == Schedule.ThreadMode.NEW:
         schedule.thread = None
+
+
+def _clean_bounds(schedule: Schedule) -> None:
+    for name in ("starts_at", "ends_at"):
+        if moment := getattr(schedule, name):
+            if moment.year not in YEARS:
+                _refuse(name, f"Give a time between the years {YEARS[0]} and {YEARS[-1]}.")
+            setattr(schedule, name, moment.replace(microsecond=0))
+    if schedule.spread_seconds > WIDEST_SPREAD:
+        _refuse("spread_seconds", "Times can be spread over a day at most: give up to 86400 seconds.")
+    if schedule.most_runs == 0:
+        _refuse("most_runs", "Allow at least one run, or leave the number empty.")
+    if schedule.enabled and schedule.timing.runs_left == 0:
+        _refuse("most_runs", f"It has run {schedule.runs_made} times already. Allow more, or pause it.")
 
 
 def _clean_text(schedule: Schedule, name: str, text: str) -> None:
