@@ -47,8 +47,8 @@ def create_schedule(request: HttpRequest, body: NewSchedule) -> HttpResponse:
 )
 def preview_schedule(request: HttpRequest, body: Preview) -> HttpResponse:
     """What a timing means in words, and the next five times that it comes. Nothing is stored."""
-    zone = body.timezone or caller(request).user.timezone
-    return answer(services.preview(body.kind, body.expression, zone, body.after))
+    fields = body.model_dump()
+    return answer(services.preview(**{**fields, "timezone": body.timezone or caller(request).user.timezone}))
 
 
 @router.get(

@@ -224,8 +224,19 @@ class Preview(BaseModel):
     """A schedule that is not stored: when would it run?"""
 
     kind: ScheduleKind = "cron"
-    expression: Annotated[str, _line(200)] = Field(min_length=1)
+    expression: Annotated[str, _line(200)] = Field("", description="Cron text, seconds, or a time in ISO 8601.")
+    words: Annotated[str, _line(200)] = Field(
+        "", description="Instead of a kind and an expression: such as “every weekday at 7” or “in 20 minutes”."
+    )
     timezone: Annotated[str, _line(64)] = Field("", description="An IANA name; empty: your own.")
+    starts_at: Annotated[AwareDatetime, Field(ge=FIRST_TIME, le=LAST_TIME)] | None = Field(
+        None, description="Nothing is due before; an interval counts from it."
+    )
+    ends_at: Annotated[AwareDatetime, Field(ge=FIRST_TIME, le=LAST_TIME)] | None = Field(
+        None, description="Nothing is due after."
+    )
+    most_runs: int | None = Field(None, ge=1, le=2**31 - 1, description="So many runs, and no more.")
+    spread_seconds: int = Field(0, ge=0, le=86_400, description="Each comes up to so much later, always as much.")
     after: Annotated[AwareDatetime, Field(ge=FIRST_TIME, le=LAST_TIME)] | None = Field(
         None, description="A time to count from, with its offset or Z; by default now."
     )

@@ -228,7 +228,8 @@ class PreviewResult(Shape):
     expression: str
     timezone: str
     next: list[datetime] = Field(description="The next five times, in UTC.")
-    note: str = Field(description="What a clock change does to these times; empty: nothing.")
+    note: str = Field(description="What a clock change or the spread does to these times; empty: nothing.")
+    runs_per_month: int = Field(description="How many there are in the next 30 days.")
 
 
 class Occurrence(Shape):

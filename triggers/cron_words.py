@@ -34,6 +34,12 @@ UNREADABLE = (CronSimError, ValueError, TypeError, AssertionError, IndexError, R
 EVERY_MINUTES = re.compile(r"\*/([0-9]+) \* \* \* \*")
 
 
+# cronsim says “21th”, and “At minute 0 past hours 8, 10, and 12” for more than four times.
+BAD_ENDING = re.compile(r"\b(2[123]|31)th\b")
+GOOD_ENDINGS = {"1": "st", "2": "nd", "3": "rd"}
+PAST_HOURS = re.compile(r"^At minute (\d+) past hours ((?:\d+,? (?:and )?)*\d+)")
+
+
 def sentence_of(text: str) -> str:
     """What valid cron text means."""
     steps = EVERY_MINUTES.fullmatch(text)
@@ -43,7 +49,16 @@ def sentence_of(text: str) -> str:
         said = str(CronSim(text, datetime.now(UTC)).explain())
     except UNREADABLE:
         return f"Cron {text}"
-    return said.replace("on Monday through Friday", "on weekdays")
+    said = said.replace("on Monday through Friday", "on weekdays")
+    said = BAD_ENDING.sub(lambda match: f"{match[1]}{GOOD_ENDINGS[match[1][-1]]}", said)
+    said = PAST_HOURS.sub(lambda match: _at_times(int(match[1]), match[2]), said)
+    if re.match(r"\*/(?:2|3|4|5|6|10|12|15|20|30) ", text):
+        said = re.sub(
+            r"^Every (?:second|third|fourth|fifth|sixth|\d+th) minute(?: of every hour)?",
+            f"Every {text.split()[0][2:]} minutes",
+            said,
+        )
+    return said
 
 
 def refusal(text: str) -> str:
@@ -63,6 +78,11 @@ def refusal(text: str) -> str:
             takes = f"{values}, * for each, and lists (1,2), ranges (1-5) and steps (*/5) of them"
             return f"The {name} “{part[:40]}” cannot be read. It takes {takes}."
     return _never(parts[2], parts[3])
+
+
+def _at_times(minute: int, hours: str) -> str:
+    times = [f"{int(hour):02d}:{minute:02d}" for hour in re.findall(r"\d+", hours)]
+    return f"At {', '.join(times[:-1])} and {times[-1]}"
 
 
 def works_by_the_clock(text: str, hours: set[int]) -> bool:

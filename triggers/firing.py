@@ -25,7 +25,7 @@ from triggers import switching
 from triggers.deciding import decide
 from triggers.models import Occurrence, Schedule
 from triggers.reckoning import Reckoning, missed_rows, next_time, reckon, row
-from triggers.services import tell_agents
+from triggers.services import WHEN, tell_agents
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,7 @@ BATCH = 100
 LOOK = 10 * BATCH
 """So many are dealt with before the clock looks whose turn it is now."""
 
-RECKONED = (
-    "kind", "expression", "timezone", "starts_at", "ends_at", "offset_seconds", "missed_policy", "missed_limit",
-)  # fmt: skip
+RECKONED = (*WHEN, "missed_policy", "missed_limit")
 """What a schedule's due times, and which of them are made up for, are reckoned from."""
 
 WRITTEN = (

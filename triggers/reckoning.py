@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -13,6 +13,7 @@ from django.utils import timezone
 from runs.models import Run
 from triggers import timing
 from triggers.models import Occurrence, Schedule
+from triggers.timing import Timing
 
 MOST_MISSED = 100
 """So many missed times get a row each; the newest due time says that there were more."""
@@ -52,14 +53,14 @@ class Reckoning:
         return _lateness(self.now, due) > max(60.0, 3 * settings.TICK_SECONDS)
 
 
-def when(schedule: Schedule) -> tuple[str, str, str]:
-    """Kind, expression and zone: what functions of ``triggers.timing`` begin with."""
-    return schedule.kind, schedule.expression, schedule.timezone
+def when(schedule: Schedule) -> Timing:
+    """Its timing, however many runs it has left: times that are skipped do not count among them."""
+    return replace(schedule.timing, runs_left=None)
 
 
 def next_time(schedule: Schedule, after: datetime) -> datetime | None:
     """Its first due time after ``after``; None when no more is to come."""
-    return next(iter(timing.next_times(*when(schedule), after, 1)), None)
+    return next(iter(timing.next_times(when(schedule), after, 1)), None)
 
 
 def reckon(schedule: Schedule, due: datetime) -> Reckoning:
@@ -89,7 +90,7 @@ def passed_since(schedule: Schedule, due: datetime, now: datetime, *, newest: in
 def _times(schedule: Schedule, after: datetime, until: datetime) -> Iterator[datetime]:
     """Due times after ``after`` up to ``until``, without computing those of years for one."""
     while True:
-        some = timing.next_times(*when(schedule), after, 50)
+        some = timing.next_times(when(schedule), after, 50)
         for time in some:
             if time > until:
                 return
@@ -104,7 +105,7 @@ def _last_times(schedule: Schedule, due: datetime, until: datetime, count: int) 
     hours = 1
     while True:
         # Counted from a due time, so that an interval keeps its rhythm.
-        start = timing.latest_time(*when(schedule), due, max(due, until - timedelta(hours=hours)))
+        start = timing.latest_time(when(schedule), due, max(due, until - timedelta(hours=hours)))
         times = [start, *_times(schedule, start, until)]
         if len(times) >= count or start <= due:
             return times[-count:]

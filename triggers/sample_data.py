@@ -19,7 +19,7 @@ from runs.models import Run, RunStatus, Step
 from threads.models import Thread, ThreadMessage, ThreadRead
 from triggers.models import Schedule
 from triggers.services import tell_agents
-from triggers.timing import next_times
+from triggers.timing import Timing, next_times
 
 BATCH = 2000
 THREADS_AT_ONCE = 200
@@ -177,7 +177,7 @@ def _schedules(user: User, agents: list[Agent], count: int, chance: Random) -> N
     """Schedules of the agents in turn, each day at a time of its own."""
     now = timezone.now()
     minutes = [f"{minute} {hour} * * *" for hour in range(24) for minute in range(60)]
-    upcoming = {text: next_times("cron", text, "UTC", now, 1)[0] for text in minutes}
+    upcoming = {text: next_times(Timing("cron", text, "UTC"), now, 1)[0] for text in minutes}
     rows = []
     for number in range(count):
         expression = chance.choice(minutes)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import copy
+import secrets
 from collections.abc import Collection
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -24,11 +25,19 @@ from runs.services import Start, prompt_for, start_runs
 from threads.models import Thread
 from threads.services import clean_content, create_thread
 from triggers import pauses, timing
+from triggers.expressions import YEARS
 from triggers.models import Schedule
 from triggers.places import threads_of
 from triggers.policies import check_policies, refuse
+from triggers.previews import bounds_of as bounds_of
+from triggers.previews import preview as preview
+from triggers.previews import preview_of as preview_of
 
-TIMING = ("kind", "expression", "timezone")
+TIMING = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "spread_seconds")
+WHEN = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "runs_made", "offset_seconds")
+"""The fields that ``Schedule.timing`` reads, besides ``next_run_at``."""
+
+WIDEST_SPREAD = 86_400
 CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
     "roll_every", "roll_runs", "missed_limit", "most_runs", "failure_limit",
@@ -41,7 +50,8 @@ def create_schedule(agent: Agent, *, owner: User, **fields: Any) -> Schedule:
     _require_known(fields)
     schedule = Schedule(agent=agent, owner=owner, **{"timezone": owner.timezone, **fields})
     _clean(schedule)
-    _set_next_time(schedule, clock.now())
+    _choose_offset(schedule)
+    _set_next_time(schedule, clock.now(), is_new=True)
     schedule.save()
     tell_agent(agent.pk)
     return schedule
@@ -64,8 +74,9 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
         current.thread = None
     _clean(current)
     current.is_default = current.is_default and current.kind == Schedule.Kind.CRON and len(agents) == 1
-    if current.most_runs != before.most_runs:
-        current.runs_made = 0
+    if current.spread_seconds != before.spread_seconds:
+        _choose_offset(current)
+    _count_runs_anew(current, before)
     _count_anew(current, before)
     current.save()
     notices.settle(Notice.objects.filter(schedule_id=current.pk))
@@ -77,8 +88,11 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
 def check_schedule(wanted: Schedule, *, current: Schedule | None) -> None:
     """Whether saving ``wanted`` over ``current`` (None: as a new one) would do. Raises ZergError(``bad_schedule``)."""
     _clean(wanted)
-    if current is None or timing_of(wanted) != timing_of(current) or wanted.enabled != current.enabled:
-        _set_next_time(wanted, clock.now())
+    is_new = current is None or wanted.timing != current.timing
+    if current is not None:
+        _count_runs_anew(wanted, current)
+    if current is None or is_new or wanted.enabled != current.enabled:
+        _set_next_time(wanted, clock.now(), is_new=is_new)
 
 
 def pause(schedule: Schedule) -> Schedule:
@@ -146,24 +160,6 @@ def start_of(
     return Start(thread_id, prompt, author, trigger, key, terms=schedule.terms, schedule_id=schedule.pk)
 
 
-def preview(kind: str, expression: str, timezone: str, after: datetime | None = None) -> dict[str, Any]:
-    """What a timing means and its next five times: ``{sentence, kind, expression, timezone, next, note}``.
-
-    ``next`` holds ISO times in UTC with ``Z``. Raises ZergError(``bad_schedule``) as saving would.
-    """
-    start = after or clock.now()
-    clean = timing.check(kind, expression, timezone, start)
-    times = timing.next_times(kind, clean, timezone, start, 5)
-    return {
-        "sentence": timing.describe(kind, clean, timezone),
-        "kind": kind,
-        "expression": clean,
-        "timezone": timezone,
-        "next": [time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") for time in times],
-        "note": timing.note(kind, clean, timezone, start, times),
-    }
-
-
 def set_default_schedule(agent: Agent, user: User, expression: str, timezone: str) -> None:
     """Makes ``expression`` the person's default schedule of the agent; empty text removes it. The same again changes
     nothing: a paused one stays paused. Raises ZergError with the fields ``schedule`` or ``schedule_timezone``.
@@ -223,11 +219,6 @@ def tell_agent(agent_id: int) -> None:
     tell_agents([agent_id])
 
 
-def timing_of(schedule: Schedule) -> tuple[str, str, str]:
-    """Kind, expression and zone: what functions of ``triggers.timing`` begin with."""
-    return schedule.kind, schedule.expression, schedule.timezone
-
-
 def _locked(schedule: Schedule) -> Schedule:
     rows = Schedule.objects.select_related("agent", "owner", "thread")
     current = rows.select_for_update(of=("self",), no_key=True).filter(pk=schedule.pk).first()
@@ -236,9 +227,17 @@ def _locked(schedule: Schedule) -> Schedule:
     return current
 
 
+def _count_runs_anew(schedule: Schedule, before: Schedule) -> None:
+    """Its runs are counted from now on, where another number was set, or it goes on after it had made them all."""
+    goes_on = schedule.enabled and not before.enabled
+    has_made_all = schedule.most_runs is not None and schedule.runs_made >= schedule.most_runs
+    if schedule.most_runs != before.most_runs or (goes_on and has_made_all):
+        schedule.runs_made = 0
+
+
 def _count_anew(schedule: Schedule, before: Schedule) -> None:
     """Its next due time, where the timing has changed or it was switched on or off; those that passed get rows."""
-    now, same_times = clock.now(), timing_of(schedule) == timing_of(before)
+    now, same_times = clock.now(), schedule.timing == before.timing
     if same_times and schedule.enabled == before.enabled:
         return
     if schedule.enabled or not same_times:
@@ -247,30 +246,35 @@ def _count_anew(schedule: Schedule, before: Schedule) -> None:
         schedule.off_from = pauses.off_from(schedule, before, now, same_times=same_times)
     elif not before.enabled:
         schedule.failures_in_row, schedule.back_off_until = 0, None
-        if schedule.most_runs is not None and schedule.runs_made >= schedule.most_runs:
-            schedule.runs_made = 0
-    _set_next_time(schedule, now)
+    _set_next_time(schedule, now, is_new=not same_times)
 
 
-def _set_next_time(schedule: Schedule, now: datetime) -> None:
+def _choose_offset(schedule: Schedule) -> None:
+    """Once for each spread, so that the times that people were shown stay."""
+    schedule.offset_seconds = secrets.randbelow(schedule.spread_seconds + 1)
+
+
+def _set_next_time(schedule: Schedule, now: datetime, *, is_new: bool) -> None:
+    """Counts from now. Raises ZergError for a new timing, or one that is to go on, that never comes."""
+    schedule.next_run_at = None  # else an interval would count from it
+    if schedule.enabled and schedule.agent.archived_at is not None:
+        refuse("agent", f"{schedule.agent} is archived. Restore it first.")
+    if is_new or schedule.enabled:
+        timing.check(schedule.timing, now)
     if schedule.enabled:
-        if schedule.agent.archived_at is not None:
-            refuse("agent", f"{schedule.agent} is archived. Restore it first.")
-        schedule.expression = timing.check(*timing_of(schedule), now)
-        schedule.next_run_at = timing.next_times(*timing_of(schedule), now, 1)[0]
+        schedule.next_run_at = timing.next_times(schedule.timing, now, 1)[0]
         schedule.disabled_reason, schedule.off_from = "", None
-    else:
-        schedule.next_run_at = None
 
 
 def _clean(schedule: Schedule) -> None:
     """Checks what a person gave and brings it into its stored form."""
-    schedule.expression = timing.normal(*timing_of(schedule))
+    schedule.expression = timing.normal(schedule.kind, schedule.expression, schedule.timezone)
     try:
         schedule.clean_fields(exclude=["disabled_reason"])
     except ValidationError as error:
         fields = {name: " ".join(messages) for name, messages in error.message_dict.items()}
         raise ZergError("bad_schedule", next(iter(fields.values())), fields) from error
+    _clean_bounds(schedule)
     schedule.name = " ".join(schedule.name.split())
     for name in ("name", "prompt"):
         if text := getattr(schedule, name).strip():
@@ -286,6 +290,16 @@ def _clean(schedule: Schedule) -> None:
     if schedule.thread_mode == Schedule.ThreadMode.NEW:
         schedule.thread = None
     check_policies(schedule)
+
+
+def _clean_bounds(schedule: Schedule) -> None:
+    for name in ("starts_at", "ends_at"):
+        if moment := getattr(schedule, name):
+            if moment.year not in YEARS:
+                refuse(name, f"Give a time between the years {YEARS[0]} and {YEARS[-1]}.")
+            setattr(schedule, name, moment.replace(microsecond=0))
+    if schedule.spread_seconds > WIDEST_SPREAD:
+        refuse("spread_seconds", "Times can be spread over a day at most: give up to 86400 seconds.")
 
 
 def _clean_text(schedule: Schedule, name: str, text: str) -> None:

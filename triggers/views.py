@@ -114,7 +114,8 @@ def _is_to_be_saved(request: PersonRequest, form: ScheduleForm) -> bool:
 def _form_page(request: PersonRequest, form: ScheduleForm, context: dict[str, Any]) -> HttpResponse:
     is_preview = "preview" in request.POST
     kind, expression, zone = (form[name].value() or "" for name in ("kind", "expression", "timezone"))
-    context |= {"form": form, "zones": ZONES, **preview_context(str(kind), str(expression), str(zone))}
+    saved: Schedule | None = context.get("schedule")
+    context |= {"form": form, "zones": ZONES, **preview_context(str(kind), str(expression), str(zone), saved)}
     return render(request, "schedules/page_form.html", context, status=422 if form.is_bound and not is_preview else 200)
 
 
@@ -133,13 +134,16 @@ def preview(request: PersonRequest) -> HttpResponse:
     return render(request, template, context)
 
 
-def preview_context(kind: str, expression: str, zone: str) -> dict[str, Any]:
-    """``{preview, times, problem}`` for ``_preview.html``; nothing for an empty expression."""
+def preview_context(kind: str, expression: str, zone: str, saved: Schedule | None = None) -> dict[str, Any]:
+    """``{preview, times, problem}`` for ``_preview.html``; nothing for an empty expression.
+
+    Of a ``saved`` schedule the times are its own, start, end and spread included.
+    """
     if not expression.strip():
         return {}
     now = timezone.now()
     try:
-        found = services.preview(kind, expression, zone, now)
+        found = services.preview(kind, expression, zone, now, **services.bounds_of(saved))
     except ZergError as error:
         return {"problem": error.message}
     moments = [datetime.fromisoformat(text) for text in found["next"]]

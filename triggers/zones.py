@@ -80,3 +80,25 @@ def next_change(where: ZoneInfo, start: datetime, end: datetime) -> ClockChange 
 
 def _offset(where: ZoneInfo, moment: datetime) -> timedelta:
     return moment.astimezone(where).utcoffset() or timedelta()
+
+
+def moments_of(wall: datetime, where: ZoneInfo) -> list[datetime]:
+    """When, in UTC, clocks show ``wall`` (naive): once; twice where they go back; never where they jump over it."""
+    first, second = _readings(wall, where)
+    if first > second:
+        return []
+    return [first] if first == second else [first, second]
+
+
+def moment_of(wall: datetime, where: ZoneInfo) -> datetime:
+    """When, in UTC, clocks show ``wall`` (naive) first; if never, the first moment after what is left out."""
+    first, second = _readings(wall, where)
+    change = next_change(where, second, first) if first > second else None
+    return change.after.replace(tzinfo=where).astimezone(UTC) if change else first
+
+
+def _readings(wall: datetime, where: ZoneInfo) -> tuple[datetime, datetime]:
+    """``wall`` by the clock before a change nearby and by the clock after it. The first is later only in what is left
+    out (PEP 495)."""
+    early, late = (wall.replace(tzinfo=where, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return early, late

@@ -158,6 +158,8 @@ TOOL_MODULES = env.words("ZERG_TOOLS")
 
 # Seconds, but for FLUSH_MS. The model's timeouts are those of engine.Limits unless set here.
 TICK_SECONDS = env.number("ZERG_TICK_SECONDS", 2, least=0.2, most=60)
+# Nobody may save a schedule that comes more often.
+LEAST_INTERVAL_SECONDS = int(env.number("ZERG_LEAST_INTERVAL_SECONDS", 60, least=60, most=86_400))
 FLUSH_MS = env.number("ZERG_FLUSH_MS", 40, least=0, most=1000)
 LEASE_SECONDS = env.number("ZERG_LEASE_SECONDS", 30, least=1, most=600)
 CHECKPOINT_SECONDS = env.number("ZERG_CHECKPOINT_SECONDS", 1, least=0.1, most=10)

@@ -115,9 +115,21 @@ def test_a_preview_says_when_in_words_and_times(api: Api) -> None:
     assert not Schedule.objects.exists()
 
 
+def test_a_preview_reads_words(api: Api) -> None:
+    body = {"words": "First Monday 9:00", "timezone": "Europe/Berlin", "after": "2026-03-27T00:00:00Z", "most_runs": 2}
+    shown = read(api.post("/api/schedules/preview", body))
+    assert (shown["kind"], shown["expression"], shown["runs_per_month"]) == ("cron", "0 9 * * 1#1", 1)
+    assert shown["next"] == ["2026-04-06T07:00:00Z", "2026-05-04T07:00:00Z"]
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
+        ("words", "every quux at 9"),
+        ("starts_at", "soon"),
+        ("ends_at", "2001-01-01T00:00:00Z"),
+        ("most_runs", 0),
+        ("spread_seconds", -1),
         ("expression", "never"),
         ("expression", ""),
         ("timezone", "Nowhere"),
@@ -127,7 +139,7 @@ def test_a_preview_says_when_in_words_and_times(api: Api) -> None:
         ("after", "9999-12-31T23:59:59Z"),
     ],
 )
-def test_a_preview_of_nonsense_names_the_field(field: str, value: str, api: Api) -> None:
+def test_a_preview_of_nonsense_names_the_field(field: str, value: Any, api: Api) -> None:
     response = api.post("/api/schedules/preview", {"expression": "0 7 * * *", "timezone": "UTC", field: value})
     assert response.status_code == 422, response.content
     assert list(response.json()["error"]["fields"]) == [field]  # type: ignore[attr-defined]

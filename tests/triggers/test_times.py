@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import ZergError
-from triggers.timing import check, describe, latest_time, next_times, note
+from triggers.timing import Timing, check, describe, latest_time, next_times, note
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
+LORD_HOWE, AUCKLAND, KOLKATA = "Australia/Lord_Howe", "Pacific/Auckland", "Asia/Kolkata"
 SPRING_BERLIN = ("2026-03-28 12:00", BERLIN)
 AUTUMN_BERLIN = ("2026-10-24 12:00", BERLIN)
 AUTUMN_NEW_YORK = ("2026-10-31 12:00", NEW_YORK)
@@ -48,6 +49,52 @@ CLOCK_CHANGES = [
     ("0 2 * * *", SPRING_NEW_YORK, ["14 03:00-04:00", "15 02:00-04:00", "16 02:00-04:00"]),
     ("30 2 * * *", SPRING_NEW_YORK, ["14 03:00-04:00", "15 02:30-04:00", "16 02:30-04:00"]),
     ("0 3 * * *", SPRING_NEW_YORK, ["14 03:00-04:00", "15 03:00-04:00", "16 03:00-04:00"]),
+    # Lord Howe's clocks change by half an hour.
+    ("15 2 * * *", ("2026-04-04 12:00", LORD_HOWE), ["05 02:15+10:30", "06 02:15+10:30", "07 02:15+10:30"]),
+    ("45 1 * * *", ("2026-04-04 12:00", LORD_HOWE), ["05 01:45+11:00", "06 01:45+10:30", "07 01:45+10:30"]),
+    ("30 1 * * *", ("2026-04-04 12:00", LORD_HOWE), ["05 01:30+11:00", "06 01:30+10:30", "07 01:30+10:30"]),
+    ("*/15 1 * * *", ("2026-04-05 01:20", LORD_HOWE), ["05 01:30+11:00", "05 01:45+11:00", "05 01:30+10:30"]),
+    ("0 2 * * *", ("2026-04-04 12:00", LORD_HOWE), ["05 02:00+10:30", "06 02:00+10:30", "07 02:00+10:30"]),
+    ("15 2 * * *", ("2026-10-03 12:00", LORD_HOWE), ["04 02:30+11:00", "05 02:15+11:00", "06 02:15+11:00"]),
+    ("30 2 * * *", ("2026-10-03 12:00", LORD_HOWE), ["04 02:30+11:00", "05 02:30+11:00", "06 02:30+11:00"]),
+    ("*/15 2 * * *", ("2026-10-03 12:00", LORD_HOWE), ["04 02:30+11:00", "04 02:45+11:00", "05 02:00+11:00"]),
+    ("0 * * * *", ("2026-10-04 00:30", LORD_HOWE), ["04 01:00+10:30", "04 03:00+11:00", "04 04:00+11:00"]),
+    ("30 2 * * *", ("2026-04-04 12:00", AUCKLAND), ["05 02:30+13:00", "06 02:30+12:00", "07 02:30+12:00"]),
+    ("0 3 * * *", ("2026-04-04 12:00", AUCKLAND), ["05 03:00+12:00", "06 03:00+12:00", "07 03:00+12:00"]),
+    ("30 * * * *", ("2026-04-05 01:45", AUCKLAND), ["05 02:30+13:00", "05 02:30+12:00", "05 03:30+12:00"]),
+    ("30 2 * * *", ("2026-09-26 12:00", AUCKLAND), ["27 03:00+13:00", "28 02:30+13:00", "29 02:30+13:00"]),
+    ("0 3 * * *", ("2026-09-26 12:00", AUCKLAND), ["27 03:00+13:00", "28 03:00+13:00", "29 03:00+13:00"]),
+    ("15 * * * *", ("2026-09-27 01:00", AUCKLAND), ["27 01:15+12:00", "27 03:15+13:00", "27 04:15+13:00"]),
+    ("30 2 * * *", ("2026-03-28 12:00", KOLKATA), ["29 02:30+05:30", "30 02:30+05:30", "31 02:30+05:30"]),
+    ("30 2 * * *", ("2026-10-24 12:00", KOLKATA), ["25 02:30+05:30", "26 02:30+05:30", "27 02:30+05:30"]),
+]
+
+LEAP_DAYS = [
+    (
+        "0 5 29 2 *",
+        ("2026-01-01 00:00", KOLKATA),
+        ["2028-02-29 05:00", "2032-02-29 05:00", "2036-02-29 05:00"],
+    ),
+    (
+        "0 7 29 2 *",
+        ("2027-03-01 00:00", BERLIN),
+        ["2028-02-29 07:00", "2032-02-29 07:00", "2036-02-29 07:00"],
+    ),
+    (
+        "0 7 L 2 *",
+        ("2026-01-01 00:00", NEW_YORK),
+        ["2026-02-28 07:00", "2027-02-28 07:00", "2028-02-29 07:00"],
+    ),
+    (
+        "59 23 28-31 2 *",
+        ("2028-02-01 00:00", AUCKLAND),
+        ["2028-02-28 23:59", "2028-02-29 23:59", "2029-02-28 23:59"],
+    ),
+    (
+        "0 9 29 2 2",
+        ("2028-02-20 00:00", BERLIN),
+        ["2028-02-22 09:00", "2028-02-29 09:00", "2029-02-06 09:00"],
+    ),
 ]
 
 
@@ -59,10 +106,17 @@ def at(text: str, zone: str = "UTC") -> datetime:
 def test_local_time_means_local_time_through_both_clock_changes(
     cron: str, start: tuple[str, str], expected: list[str]
 ) -> None:
-    zone = start[1]
-    times = next_times("cron", cron, zone, at(*start), 3)
-    local = [time.astimezone(ZoneInfo(zone)).isoformat(" ", "minutes")[8:] for time in times]
-    assert local == expected
+    assert [time[8:] for time in _local_times(cron, start)] == expected
+
+
+@pytest.mark.parametrize(("cron", "start", "expected"), LEAP_DAYS)
+def test_the_end_of_february_comes_in_leap_years_too(cron: str, start: tuple[str, str], expected: list[str]) -> None:
+    assert [time[:16] for time in _local_times(cron, start)] == expected
+
+
+def _local_times(cron: str, start: tuple[str, str]) -> list[str]:
+    times = next_times(Timing("cron", cron, start[1]), at(*start), 3)
+    return [time.astimezone(ZoneInfo(start[1])).isoformat(" ", "minutes") for time in times]
 
 
 @pytest.mark.parametrize("cron", ["30 2 * * *", "*/15 * * * *", "0,30 2,3 * * *", "0 */2 * * *", "59 23 31 12 *"])
@@ -71,10 +125,10 @@ def test_local_time_means_local_time_through_both_clock_changes(
 def test_counting_on_from_any_due_time_gives_the_same_times(cron: str, zone: str, moment: datetime) -> None:
     """The list that is previewed at once is the one that the scheduler meets one by one."""
     start = moment.replace(tzinfo=UTC)
-    previewed = next_times("cron", cron, zone, start, 4)
+    previewed = next_times(Timing("cron", cron, zone), start, 4)
     met, after = [], start
     for _ in previewed:
-        after = next_times("cron", cron, zone, after, 1)[0]
+        after = next_times(Timing("cron", cron, zone), after, 1)[0]
         met.append(after)
     assert met == previewed
     assert start < met[0] < met[1] < met[2] < met[3]
@@ -82,7 +136,7 @@ def test_counting_on_from_any_due_time_gives_the_same_times(cron: str, zone: str
 
 def test_counted_from_inside_the_hour_that_comes_twice_no_time_lies_in_the_past() -> None:
     second_half_past_two = datetime(2026, 10, 25, 1, 10, tzinfo=UTC)  # 02:10 for the second time in Berlin
-    assert next_times("cron", "30 2 * * *", BERLIN, second_half_past_two, 1) == [at("2026-10-26 02:30", BERLIN)]
+    assert next_times(Timing("cron", "30 2 * * *", BERLIN), second_half_past_two, 1) == [at("2026-10-26 02:30", BERLIN)]
 
 
 REFUSED = [
@@ -117,7 +171,7 @@ REFUSED = [
 @pytest.mark.parametrize(("kind", "expression", "reason"), REFUSED)
 def test_what_can_never_run_is_refused_with_the_reason(kind: str, expression: str, reason: str) -> None:
     with pytest.raises(ZergError) as refusal:
-        check(kind, expression, BERLIN, at("2026-03-01 12:00"))
+        check(Timing(kind, expression, BERLIN), at("2026-03-01 12:00"))
     assert refusal.value.code == "bad_schedule"
     assert reason in refusal.value.fields["expression"]
     assert refusal.value.message == refusal.value.fields["expression"]
@@ -138,13 +192,13 @@ def test_what_can_never_run_is_refused_with_the_reason(kind: str, expression: st
 )
 def test_a_zone_that_does_not_exist_is_refused_with_what_was_probably_meant(zone: str, hint: str) -> None:
     with pytest.raises(ZergError) as refusal:
-        check("cron", "0 7 * * *", zone, at("2026-03-01 12:00"))
+        check(Timing("cron", "0 7 * * *", zone), at("2026-03-01 12:00"))
     assert hint in refusal.value.fields["timezone"]
 
 
 def test_an_unknown_kind_is_refused() -> None:
     with pytest.raises(ZergError) as refusal:
-        check("sometimes", "0 7 * * *", BERLIN, at("2026-03-01 12:00"))
+        check(Timing("sometimes", "0 7 * * *", BERLIN), at("2026-03-01 12:00"))
     assert "cron, interval and once" in refusal.value.fields["kind"]
 
 
@@ -152,12 +206,12 @@ def test_an_unknown_kind_is_refused() -> None:
 def test_any_text_is_either_a_schedule_or_refused_with_a_sentence(text: str) -> None:
     start = at("2026-03-01 12:00")
     try:
-        clean = check("cron", text, BERLIN, start)
+        clean = check(Timing("cron", text, BERLIN), start)
     except ZergError as error:
         clean, refusal = "", error.fields["expression"]
     if clean:
-        assert next_times("cron", clean, BERLIN, start, 1)
-        assert describe("cron", clean, BERLIN).endswith(", Europe/Berlin")
+        assert next_times(Timing("cron", clean, BERLIN), start, 1)
+        assert describe(Timing("cron", clean, BERLIN)).endswith(", Europe/Berlin")
     else:
         assert refusal.strip()
 
@@ -178,8 +232,8 @@ def test_any_text_is_either_a_schedule_or_refused_with_a_sentence(text: str) -> 
     ],
 )  # fmt: skip
 def test_a_schedule_is_said_in_words(kind: str, expression: str, stored: str, sentence: str) -> None:
-    assert check(kind, expression, BERLIN, at("2026-03-01 12:00")) == stored
-    assert describe(kind, expression, BERLIN) == sentence
+    assert check(Timing(kind, expression, BERLIN), at("2026-03-01 12:00")) == stored
+    assert describe(Timing(kind, expression, BERLIN)) == sentence
 
 
 @pytest.mark.parametrize(
@@ -200,15 +254,15 @@ def test_a_clock_change_among_the_next_times_is_announced(
     kind: str, expression: str, start: tuple[str, str], said: str
 ) -> None:
     zone, after = start[1], at(*start)
-    times = next_times(kind, expression, zone, after, 5)
-    assert note(kind, expression, zone, after, times) == said
+    timing = Timing(kind, expression, zone)
+    assert note(timing, after, next_times(timing, after, 5)) == said
 
 
 def test_a_single_time_comes_once_and_an_interval_comes_for_ever() -> None:
     start = at("2026-03-28 12:00")
-    assert next_times("once", "2026-03-29T02:30", BERLIN, start, 5) == [at("2026-03-29 03:00", BERLIN)]
-    assert next_times("once", "2026-03-29T02:30", BERLIN, at("2026-03-29 03:00", BERLIN), 5) == []
-    assert next_times("interval", "900", BERLIN, start, 2) == [
+    assert next_times(Timing("once", "2026-03-29T02:30", BERLIN), start, 5) == [at("2026-03-29 03:00", BERLIN)]
+    assert next_times(Timing("once", "2026-03-29T02:30", BERLIN), at("2026-03-29 03:00", BERLIN), 5) == []
+    assert next_times(Timing("interval", "900", BERLIN), start, 2) == [
         start + timedelta(minutes=15),
         start + timedelta(minutes=30),
     ]
@@ -226,4 +280,4 @@ def test_a_single_time_comes_once_and_an_interval_comes_for_ever() -> None:
 )
 def test_the_newest_time_of_a_long_absence_is_found(kind: str, expression: str, newest: str) -> None:
     due, until = at("2026-01-01 07:00"), at("2026-09-30 23:59") + timedelta(seconds=30)
-    assert latest_time(kind, expression, "UTC", due, until) == at(newest)
+    assert latest_time(Timing(kind, expression, "UTC"), due, until) == at(newest)

@@ -12,7 +12,7 @@ from common.errors import ZergError
 from runs.models import OutgoingHook
 from runs.terms import CheckKind, Context, Notify, Terms
 from threads.models import Thread
-from triggers import timing
+from triggers.timing import INTERVAL, Timing, describe
 
 
 class Schedule(models.Model):
@@ -141,10 +141,20 @@ class Schedule(models.Model):
         return Q(owner=user) & Q(is_member(user, "agent__workspace"))
 
     @property
+    def timing(self) -> Timing:
+        """When it comes due: what the functions of ``triggers.timing`` take."""
+        left = None if self.most_runs is None else max(0, self.most_runs - self.runs_made)
+        return Timing(
+            self.kind, self.expression, self.timezone, self.starts_at, self.ends_at, self.offset_seconds,
+            runs_left=left,
+            anchor=self.next_run_at if self.kind == INTERVAL else None,
+        )  # fmt: skip
+
+    @property
     def sentence(self) -> str:
         """When it runs, in words; the bare expression where it cannot be read."""
         try:
-            return timing.describe(self.kind, self.expression, self.timezone)
+            return describe(self.timing)
         except ZergError:
             return self.expression
 
