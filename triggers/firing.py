@@ -23,10 +23,10 @@ from common.bulk import save_each
 from common.errors import ZergError
 from runs import notices
 from runs.models import UNFINISHED, Notice, Run
-from runs.services import prompt_for, start_runs
-from threads.services import clean_content
+from runs.services import start_runs
 from triggers import timing
 from triggers.models import Occurrence, Schedule
+from triggers.prompts import NO_LAST, lasts_of, prompt_of
 from triggers.reckoning import MISSED, Reckoning, missed_rows, newest_row, reckon
 from triggers.services import start_of, tell_agents, threads_of, timing_of
 
@@ -197,6 +197,7 @@ def _without_known(claimed: Sequence[Reckoning]) -> list[Reckoning]:
 def _decide(claimed: Sequence[Reckoning]) -> list[Occurrence]:
     """The ledger's rows for the newest due times, not saved yet; starts the runs where there are to be some."""
     unfinished = _unfinished_runs(claimed)
+    lasts = lasts_of([reckoning.schedule for reckoning in claimed])
     decided: dict[int, Occurrence] = {}
     prompts: dict[int, str] = {}
     for reckoning in claimed:
@@ -205,7 +206,7 @@ def _decide(claimed: Sequence[Reckoning]) -> list[Occurrence]:
             if refused := _refused(reckoning, unfinished):
                 decided[schedule.pk] = refused
             else:
-                prompts[schedule.pk] = clean_content(prompt_for(schedule.agent, schedule.prompt))
+                prompts[schedule.pk] = prompt_of(schedule, reckoning.now, lasts.get(schedule.pk, NO_LAST))
         except ZergError as error:
             decided[schedule.pk] = newest_row(reckoning, Outcome.SKIPPED, error.message)
     to_start = [reckoning for reckoning in claimed if reckoning.schedule.pk in prompts]

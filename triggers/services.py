@@ -16,17 +16,20 @@ from accounts.models import User
 from agents.models import Agent
 from agents.schedules import DefaultSchedule
 from common.errors import ZergError
-from runs import notices
+from runs import checks, notices
 from runs.models import Notice, Run
-from runs.services import Start, prompt_for, start_runs
+from runs.services import Start, start_runs
+from runs.terms import MOST_CONTEXT_RUNS
 from threads.models import Thread
 from threads.services import clean_content
 from triggers import timing
 from triggers.models import Schedule
+from triggers.prompts import NO_LAST, lasts_of, prompt_of
 
 TIMING = ("kind", "expression", "timezone")
 CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
+    "context_policy", "context_runs", "check_kind", "check_text",
 }  # fmt: skip
 
 
@@ -103,7 +106,7 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
     if current.agent.archived_at is not None:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
     (thread_id,) = threads_of([current])
-    prompt = clean_content(prompt_for(current.agent, current.prompt))
+    prompt = prompt_of(current, clock.now(), lasts_of([current]).get(current.pk, NO_LAST))
     (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)])
     Schedule.objects.filter(pk=current.pk).update(thread=current.thread, last_run_at=clock.now())
     return run
@@ -257,6 +260,9 @@ def _clean(schedule: Schedule) -> None:
     for name in ("name", "prompt"):
         if text := getattr(schedule, name).strip():
             _clean_text(schedule, name, text)
+    checks.validate(schedule.check_kind, schedule.check_text)
+    if not 1 <= schedule.context_runs <= MOST_CONTEXT_RUNS:
+        _refuse("context_runs", f"It can remember 1 to {MOST_CONTEXT_RUNS} runs.")
     if not schedule.agent.workspace.memberships.filter(user=schedule.owner).exists():
         _refuse("owner", f"{schedule.owner} is no member of the workspace of {schedule.agent}.")
     is_bound = schedule.thread_mode == Schedule.ThreadMode.BOUND
