@@ -88,12 +88,11 @@ def _folded(text: str) -> str:
 def _ask_program(kind: CheckKind, text: str, answer: str) -> str:
     question = json.dumps({"kind": kind.value, "text": text, "answer": answer, "seconds": SECONDS})
     try:
-        # Isolated: it sees nothing of this process's environment, and reads no file of the folder it is started in.
+        # Isolated (-I): it imports what is installed, and nothing from the folder it is started in.
         done = subprocess.run(  # noqa: S603 - our own program; what people wrote is its input
             [sys.executable, "-I", str(PROGRAM)],
             input=question.encode(),
             capture_output=True,
-            env={},
             timeout=2 * SECONDS,
             check=True,
         )

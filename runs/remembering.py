@@ -46,7 +46,7 @@ def told_to(run: Run, spec: RunSpec, tools: list[Tool]) -> tuple[list[Message], 
 def own_rows(run: Run, leaf_id: int | None) -> list[ThreadMessage]:
     """Its message and what came of it so far, oldest first: also of the runs that it goes on from."""
     rows: list[ThreadMessage] = []
-    for row in walk_back(run.thread_id, leaf_id):
+    for row in walk_back(run.thread_id, leaf_id, at_first=8):
         if run.input_message_id is None and row.run_id != run.pk:
             break
         if not is_left_behind(row, run.pk):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from runs.models import Run, RunStatus, Step
 from threads.models import ThreadMessage
@@ -57,14 +57,14 @@ def summary_before(run: Run) -> ThreadMessage | None:
     Made in run R, it stands for the results of all runs before R but the last of them: see ``results_since``.
     """
     steps = Step.objects.filter(
-        _series(run),
         kind=Step.Kind.SUMMARY,
         status=Step.Status.SUCCEEDED,
-        message__covers_seq=None,
         message__kind=ThreadMessage.Kind.SUMMARY,
-        run__terms_stored__rehearsal__isnull=True,
+        message__covers_seq=None,
     )
-    newest = steps.order_by("-run_id", "-index").select_related("message").first()
+    runs = _series(run).filter(Exists(steps.filter(run=OuterRef("pk"))), terms_stored__rehearsal__isnull=True)
+    made_in = runs.order_by("-id").values_list("pk", flat=True).first()
+    newest = steps.filter(run=made_in).order_by("-index").select_related("message").first()
     return newest.message if newest else None
 
 
@@ -82,19 +82,13 @@ def _ids(runs: QuerySet[Run]) -> list[int]:
 
 def _others(run: Run) -> QuerySet[Run]:
     """The other runs of its series. What it answers once more is no result that it could go on from."""
-    if run.schedule_id is not None:
-        others = Run.objects.filter(schedule_id=run.schedule_id)
-    elif run.webhook_id is not None:
-        others = Run.objects.filter(webhook_id=run.webhook_id)
-    else:
-        return Run.objects.none()
-    others = others.exclude(pk=run.pk)
+    others = _series(run).exclude(pk=run.pk)
     if run.input_message_id is None:
         return others
     return others.filter(~Q(input_message=run.input_message_id) | Q(input_message=None))
 
 
-def _series(run: Run) -> Q:
+def _series(run: Run) -> QuerySet[Run]:
     if run.schedule_id is not None:
-        return Q(run__schedule_id=run.schedule_id)
-    return Q(run__webhook_id=run.webhook_id) if run.webhook_id is not None else Q(pk=None)
+        return Run.objects.filter(schedule_id=run.schedule_id)
+    return Run.objects.filter(webhook_id=run.webhook_id) if run.webhook_id is not None else Run.objects.none()

@@ -51,9 +51,10 @@ class Fill:
 def fill_of(thread: Thread, leaf_id: int | None) -> Fill | None:
     """As it was counted for the last answer of the branch that ends in ``leaf_id``; None where none is near.
 
-    What the model wrote is read again by the next request only where the thread remembers it all.
+    What the model wrote is read again by the next request only where the thread remembers it all. A schedule's run that
+    was told something else than the thread says nothing of it.
     """
-    runs = thread.runs.model.objects.filter(pk=OuterRef("run_id"))
+    runs = thread.runs.model.objects.filter(pk=OuterRef("run_id"), terms_stored__context__isnull=True)
     counted = ThreadMessage.objects.only(*COUNTED).annotate(window=Subquery(runs.values("context_window")[:1]))
     for row in islice(walk_back(thread.pk, leaf_id, messages=counted, at_first=4), CHUNKS[0]):
         if row.role == Role.ASSISTANT and row.input_tokens and (window := row.window):  # type: ignore[attr-defined]
