@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from agents.models import Agent
-from engine import BUILTIN_TOOLS, Tool
+from engine import BUILTIN_TOOLS, REPORTING_TOOLS, Tool
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 """What model providers accept as the name of a tool."""
@@ -19,9 +19,10 @@ NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 def toolbox(modules: Iterable[str]) -> dict[str, Tool]:
     """Zerg's tools and those found in ``modules``, by name. Raises ImproperlyConfigured, which says what is wrong."""
     found = {tool.name: tool for tool in BUILTIN_TOOLS}
+    kept = {tool.name for tool in REPORTING_TOOLS}
     for module in modules:
         for tool in _tools_in(module):
-            if found.setdefault(tool.name, tool) is not tool:
+            if tool.name in kept or found.setdefault(tool.name, tool) is not tool:
                 raise _refused(module, f"has a tool {tool.name}, and there is one of that name already")
     return found
 

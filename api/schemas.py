@@ -146,7 +146,8 @@ class AgentRun(BaseModel):
 RunStatusName = Literal["queued", "running", "waiting", "succeeded", "failed", "cancelled"]
 Reason = Literal[
     "completed", "stopped_by_user", "max_steps", "empty_output", "provider_error", "timeout", "worker_lost",
-    "may_have_happened", "budget", "refused", "reported_by_agent", "internal_error",
+    "may_have_happened", "budget", "refused", "truncated", "check_failed",
+    "reported_by_agent", "internal_error",
 ]  # fmt: skip
 ScheduleKind = Literal["cron", "interval", "once"]
 

@@ -25,6 +25,7 @@ from engine.events import (
 from engine.limits import Limits
 from engine.loop import run
 from engine.memory import Measure, fit, measure, needs_summary
+from engine.reporting import REPORTING_TOOLS
 from engine.spec import MemoryStrategy, RunSpec
 from engine.tokens import text_tokens
 from engine.tools import Tool, ToolContext, ToolError, ToolResult, tool
@@ -32,6 +33,7 @@ from engine.transcript import Message, Role, ToolCall
 
 __all__ = [
     "BUILTIN_TOOLS",
+    "REPORTING_TOOLS",
     "AttemptFailed",
     "ChatModel",
     "Effect",

@@ -10,7 +10,7 @@ from engine.transcript import Message, ToolCall
 
 Purpose = Literal["answer", "summary"]
 Effect = Literal["read", "idempotent", "unsafe"]
-FinishReason = Literal["completed", "max_steps", "empty_output"]
+FinishReason = Literal["completed", "max_steps", "empty_output", "reported"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class ToolCallFinished:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The run ended by itself. Always the last event."""
+    """The run ended by itself. Always the last event. `reported`: with a tool that ends it, and no answer beside."""
 
     reason: FinishReason
 

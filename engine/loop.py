@@ -77,6 +77,7 @@ class _Run:
         self.context = context
         self.pause = pause
         self.may_summarise = True
+        self.is_reported = False
 
     async def events(self) -> AsyncGenerator[Event, None]:
         tail = tail_calls(self.transcript)
@@ -85,6 +86,8 @@ class _Run:
                 async for outcome in round_:
                     yield outcome
         for _ in range(max(self.spec.max_steps, 1)):
+            if self.is_reported:
+                break
             finished: ModelCallFinished | None = None
             async with aclosing(self._answer()) as answer:
                 async for event in answer:
@@ -99,7 +102,7 @@ class _Run:
             async with aclosing(self._tool_round(finished.message)) as round_:
                 async for outcome in round_:
                     yield outcome
-        yield RunFinished("max_steps")
+        yield RunFinished("reported" if self.is_reported else "max_steps")
 
     async def _tool_round(
         self, asking: Message, results: Sequence[Message] = ()
@@ -115,7 +118,11 @@ class _Run:
                 if isinstance(event, ToolCallFinished):
                     call = event.call
                     self.transcript.append(Message("tool", event.content, tool_call_id=call.id, name=call.name))
+                    self.is_reported |= not event.is_error and self._ends_run(call.name)
                 yield event
+
+    def _ends_run(self, name: str) -> bool:
+        return name in self.by_name and self.by_name[name].ends_run
 
     async def _answer(self) -> AsyncGenerator[Event, None]:
         async with aclosing(self._summaries()) as summaries:

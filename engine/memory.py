@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from engine.tools import Tool
 
 SUMMARY_HEADING = "Summary of the conversation so far:"
+SHORT_SUMMARY = 1000
+"""Tokens of a summary that is written anew for each run: at most, and at most an eighth of the budget."""
 
 
 def budget(spec: RunSpec, tools: Sequence[Tool] = ()) -> int:
@@ -181,7 +183,7 @@ def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Too
     """What to fold, once the part no summary stands for fills more than 75 % of the budget; else None.
 
     Keeps about the newest half of the budget, and always the newest turn; folds no more than one call can
-    read.
+    read. With `spec.keep_turns` it keeps so many turns, and folds whatever comes before them.
     """
     if spec.memory != "summary":
         return None
@@ -190,12 +192,16 @@ def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Too
     covered = _covered(plain, summary)
     blocks = blocks_of(plain[covered:])
     there = budget(spec, tools)
-    if sum(block.tokens for block in blocks) + messages_tokens(_system(spec, summary)) <= there * 3 // 4:
-        return None
-    # A fifth for the summary: it, the kept half and the instructions are to stay below the 75 % that begin this.
-    length = max(there // 5, 64)
-    fixed = messages_tokens(_system(spec, None)) + length + MESSAGE_OVERHEAD
-    keep = _first_kept(blocks, max(min(there // 2, there * 3 // 4 - fixed), 0))
+    if spec.keep_turns is not None:
+        length = max(min(SHORT_SUMMARY, there // 8), 64)
+        keep = _first_of_turns(blocks, spec.keep_turns)
+    else:
+        if sum(block.tokens for block in blocks) + messages_tokens(_system(spec, summary)) <= there * 3 // 4:
+            return None
+        # A fifth for the summary: it, the kept half and the instructions are to stay below the 75 % that begin this.
+        length = max(there // 5, 64)
+        fixed = messages_tokens(_system(spec, None)) + length + MESSAGE_OVERHEAD
+        keep = _first_kept(blocks, max(min(there // 2, there * 3 // 4 - fixed), 0))
     folded = _readable(blocks[:keep], there * 3 // 4 - (text_tokens(summary.content) if summary else 0))
     if folded == 0:
         return None
@@ -206,6 +212,12 @@ def needs_summary(spec: RunSpec, history: Sequence[Message], tools: Sequence[Too
         covers=covered + sum(block.size for block in taken),
         tokens=length,
     )
+
+
+def _first_of_turns(blocks: list[Block], count: int) -> int:
+    """Index of the block that the newest `count` turns begin with; 0 where there are no more."""
+    starts = [index for index, block in enumerate(blocks) if block.is_user]
+    return starts[-count] if 0 < count < len(starts) else 0
 
 
 def _first_kept(blocks: list[Block], room: int) -> int:

@@ -12,7 +12,8 @@ MemoryStrategy = Literal["none", "buffer", "window", "summary"]
 class RunSpec:
     """`system` is the agent's current instructions. `window` counts messages (memory 'window' only);
     `context_window` and `max_output_tokens` are tokens; `max_steps` is how many answers of the model a run
-    may ask for."""
+    may ask for. `keep_turns` (memory 'summary' only): all but the newest so many turns are folded, however little they
+    are; without it, once the window is nearly full."""
 
     model: str
     system: str
@@ -23,3 +24,4 @@ class RunSpec:
     window: int = 20
     context_window: int = 8192
     supports_tools: bool = True
+    keep_turns: int | None = None

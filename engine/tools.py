@@ -60,7 +60,7 @@ Handler = Callable[[dict[str, Any], ToolContext], Awaitable[Any]]
 class Tool:
     """`parameters` is a JSON schema of type object. `effect`: do calls only look (read), may they be repeated with
     the same `context.key` (idempotent), or may they do something that must not happen twice (unsafe). `handler` gets
-    checked arguments."""
+    checked arguments. A run is over after the round in which a tool that `ends_run` has worked."""
 
     name: str
     description: str
@@ -68,6 +68,7 @@ class Tool:
     effect: Effect
     handler: Handler
     validate: Callable[[dict[str, Any]], dict[str, Any]]
+    ends_run: bool = False
 
     async def call(self, arguments: str, context: ToolContext | None = None) -> ToolResult:
         """The result for the model of a call with `arguments` (JSON text). Raises nothing but
@@ -123,7 +124,7 @@ def as_text(value: Any) -> str:
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def tool(*, effect: Effect) -> Callable[[Callable[..., Any]], Tool]:
+def tool(*, effect: Effect, ends_run: bool = False) -> Callable[[Callable[..., Any]], Tool]:
     """Makes a Tool of a typed function. Its docstring is the description, cleaned of indentation.
 
     A first parameter annotated `ToolContext` is filled in by us and not offered to the model. Describe a
@@ -144,6 +145,7 @@ def tool(*, effect: Effect) -> Callable[[Callable[..., Any]], Tool]:
             effect=effect,
             handler=partial(_call_function, function, wants_context),
             validate=partial(_validate, arguments),
+            ends_run=ends_run,
         )
 
     return make

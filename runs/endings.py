@@ -19,3 +19,5 @@ class Ending:
     detail: str = ""
     again_at: datetime | None = None
     """When the provider that asked to wait is ready again."""
+    nothing_new: str = ""
+    """The words of a run that succeeded and found nothing worth telling."""

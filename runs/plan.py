@@ -14,16 +14,15 @@ from agents.services import remember_models
 from agents.toolbox import tools_of
 from common.errors import ZergError
 from engine import Limits, Message, RunSpec, Tool
+from runs import remembering, unattended
 from runs.models import Run
-from runs.records import is_left_behind
 from threads.context import spec_of
 from threads.models import Thread, ThreadMessage
-from threads.transcript import branch, history
 
 
 @dataclass(frozen=True)
 class Plan:
-    """``spoken`` are the rows behind the history's messages that are not summaries."""
+    """``spoken`` are the rows of its thread behind the history's messages that are not summaries."""
 
     choice: ModelChoice
     spec: RunSpec
@@ -45,15 +44,16 @@ def make_plan(run: Run) -> Plan:
     _built_in_providers()
     choice = choose(agent, run.asked_model or None)
     base_url, api_key = choice.provider.endpoint()
-    rows = [row for row in branch(thread, thread.leaf_id) if not is_left_behind(row, run.pk)]
-    messages, spoken = history(rows)
+    spec = unattended.instructed(run, remembering.bounded(run, _within(run, spec_of(agent, thread, choice))))
+    tools = unattended.tools_for(run, tools_of(agent))
+    messages, spoken = remembering.told_to(run, spec, tools)
     run.model, run.context_window = choice.name, choice.context_window  # on its row with its first step
     return Plan(
         choice=choice,
-        spec=_within(run, spec_of(agent, thread, choice)),
+        spec=spec,
         history=messages,
         spoken=spoken,
-        tools=tools_of(agent) if run.with_tools else [],
+        tools=tools,
         limits=limits(),
         timezone=actor.timezone,
         base_url=base_url,

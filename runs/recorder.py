@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import singledispatchmethod
 from typing import Any, TypeVar
 
@@ -23,11 +24,12 @@ from engine import (
     ToolCallStarted,
     Usage,
 )
-from runs import records
+from runs import judging, records
 from runs.endings import Ending
 from runs.live_text import LiveText, LiveTexts, Sender
 from runs.models import Run, RunStatus, Step
 from runs.records import Answer
+from runs.terms import NOTHING_ASKED, Context
 from threads.models import ThreadMessage
 
 T = TypeVar("T")
@@ -64,6 +66,7 @@ class Recorder:
         self._live: LiveText | None = None
         self._texts = texts
         self._last_answer: Answer | None = None
+        self._is_cut = False
         self._waited = False
         self._folded = NOTHING
 
@@ -111,14 +114,16 @@ class Recorder:
         answer = Answer(message.content, event.reasoning, message.tool_calls, event.usage)
         if not message.tool_calls:
             # The run ends with it, in one transaction: a worker that dies in between would answer once more.
-            self._last_answer = answer
+            self._last_answer, self._is_cut = answer, event.finish_reason == "length"
             return
         seq = await self._settle(answer, None)
         self._spoken_seqs.append(seq)
 
     @handle.register
     async def _(self, event: SummaryWritten) -> None:
-        covers_seq = self._spoken_seqs[event.covers - 1] if event.covers else 0
+        covers_seq = None  # one that stands for runs of a series, whichever thread they were in
+        if self.run.terms.context == Context.WHOLE_THREAD:
+            covers_seq = self._spoken_seqs[event.covers - 1] if event.covers else 0
         usage, self._folded = self._folded, NOTHING
         await self._write(records.settle_summary, self._step, usage, self._choice, event.text, covers_seq)
 
@@ -142,11 +147,14 @@ class Recorder:
 
     @handle.register
     async def _(self, event: RunFinished) -> None:
-        ending = ENDING_OF[event.reason]
-        if self._last_answer is None:
+        ending, answer = ENDING_OF[event.reason], self._last_answer
+        if self.run.is_unattended or self.run.terms != NOTHING_ASKED:
+            text = answer.content if answer else ""
+            ending = await judging.judged(self._database, self.run, ending, text, is_cut=self._is_cut)
+        if answer is None:
             await self._write(records.end, ending)
         else:
-            await self._settle(self._last_answer, None, ending)
+            await self._settle(replace(answer, content=answer.content or ending.nothing_new), None, ending)
 
     async def stop_with(self, ending: Ending) -> None:
         """Ends the run before its time: stopped, failed, timed out. What was written stays. Raises LeaseLost."""
@@ -196,6 +204,7 @@ def storable(text: str) -> str:
 
 ENDING_OF = {
     "completed": Ending(RunStatus.SUCCEEDED, Run.Reason.COMPLETED),
+    "reported": Ending(RunStatus.SUCCEEDED, Run.Reason.COMPLETED),
     "max_steps": Ending(
         RunStatus.FAILED,
         Run.Reason.MAX_STEPS,

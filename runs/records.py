@@ -177,8 +177,11 @@ def settle_answer(
             _finish(run, thread, last)
 
 
-def settle_summary(run: Run, step: Step, usage: Usage, choice: ModelChoice, text: str, covers_seq: int) -> None:
-    """The rolling summary, as a row that people can read, with what it cost. What it stands for stays."""
+def settle_summary(run: Run, step: Step, usage: Usage, choice: ModelChoice, text: str, covers_seq: int | None) -> None:
+    """The rolling summary, as a row that people can read, with what it cost. What it stands for stays.
+
+    ``covers_seq`` is None for one that stands for earlier runs of a schedule or webhook, not for messages.
+    """
     cost = choice.cost(usage)
     with change(run.thread_id, ring=False) as thread:
         book_usage(run, thread, step, usage, cost)
@@ -225,12 +228,25 @@ def settle_tool(run: Run, step: Step, call: ToolCall, content: str, is_error: bo
 def end(run: Run, ending: Ending) -> None:
     """The run is over. What was under way is settled; a failure stands in the thread, where the answer would."""
     with change(run.thread_id, ring=False) as thread:
+        if ending.nothing_new:
+            # A row after the tool's result, as after every other: some models' templates want an answer there.
+            add_message(
+                thread,
+                role=ThreadMessage.Role.ASSISTANT,
+                source=ThreadMessage.Source.AGENT,
+                run_id=run.pk,
+                content=ending.nothing_new,
+                html=render_html(ending.nothing_new),
+            )
         _finish(run, thread, ending)
 
 
 def _finish(run: Run, thread: Thread, ending: Ending) -> None:
     if ending.again_at is not None:
         states.fence(run, again_at=ending.again_at)
+    if ending.nothing_new:
+        states.fence(run, nothing_new=True)
+        run.nothing_new = True
     if ending.status != RunStatus.SUCCEEDED:
         is_shown = settle_leftovers(run, thread, ending)
         if ending.status == RunStatus.FAILED and not is_shown:

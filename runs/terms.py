@@ -41,6 +41,10 @@ class Notify(models.TextChoices):
     FAILURE = "failure", "Only when it fails"
 
 
+MOST_CONTEXT_RUNS = 20
+"""No more results of earlier runs are read, whatever is asked for."""
+
+
 @dataclass(frozen=True)
 class Terms:
     """``hook_id`` is an outgoing webhook of the owner's. A rehearsal does nothing that cannot be undone."""

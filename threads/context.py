@@ -54,7 +54,8 @@ class Fill:
 def fill_of(thread: Thread, leaf_id: int | None) -> Fill | None:
     """As it was counted for the last answer of the branch that ends in ``leaf_id``; None where none is near.
 
-    What the model wrote is read again by the next request only where the thread remembers it all.
+    What the model wrote is read again by the next request only where the thread remembers it all. A schedule's run that
+    was told something else than the thread says nothing of it.
     """
     wanted = leaf_id
     for row in _newest_counted(thread.pk, leaf_id or 0):
@@ -71,7 +72,8 @@ def fill_of(thread: Thread, leaf_id: int | None) -> Fill | None:
 @prepared
 def _newest_counted(thread_id: Any, leaf_id: Any) -> QuerySet[ThreadMessage]:
     runs: Any = Thread._meta.get_field("runs").related_model
-    window = Subquery(runs.objects.filter(pk=OuterRef("run_id")).values("context_window")[:1])
+    of_thread = runs.objects.filter(pk=OuterRef("run_id"), terms_stored__context__isnull=True)
+    window = Subquery(of_thread.values("context_window")[:1])
     return up_to(ThreadMessage.objects.only(*COUNTED).annotate(window=window), thread_id, pk=leaf_id)[:NEAR]
 
 

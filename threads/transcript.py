@@ -99,7 +99,12 @@ def history(rows: list[ThreadMessage]) -> tuple[list[Message], list[ThreadMessag
 
 
 def is_said(row: ThreadMessage) -> bool:
-    """Whether a model is told of it: what failed before it said anything is nothing to go on from."""
+    """Whether a model is told of it: what failed before it said anything is nothing to go on from.
+
+    A summary without a seq stands for earlier runs of a schedule, and is read by the next of them alone.
+    """
+    if row.kind == ThreadMessage.Kind.SUMMARY:
+        return row.covers_seq is not None
     if row.role == ThreadMessage.Role.ASSISTANT:
         return bool(row.content or row.tool_calls)
     return True

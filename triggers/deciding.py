@@ -10,11 +10,11 @@ from django.db import transaction
 
 from common.errors import ZergError
 from runs.models import UNFINISHED, Run, RunStatus
-from runs.services import prompt_for, start_runs
-from threads.services import clean_content
+from runs.services import start_runs
 from triggers import switching
 from triggers.models import Occurrence, Schedule
 from triggers.places import rolls, threads_of
+from triggers.prompts import NO_LAST, Last, lasts_of, prompt_of
 from triggers.reckoning import MISSED, Reckoning, row
 from triggers.services import start_of
 from triggers.zones import zone
@@ -46,11 +46,13 @@ def decide(claimed: Sequence[Reckoning], *, known: Collection[Slot]) -> list[Occ
     """The ledger's rows for the due times, but for those ``known``: not saved yet. Starts runs where there are to be
     some, and switches off schedules that may not run any more, or have run as often as was asked."""
     going = _unfinished_runs(claimed)
+    lasts = lasts_of([reckoning.schedule for reckoning in claimed])
     rows: list[Occurrence] = []
     to_start: list[ToStart] = []
     for reckoning in claimed:
         times = [due for due in reckoning.times if (reckoning.schedule.pk, due) not in known]
-        for decided in _each(reckoning, times, going.get(reckoning.schedule.pk, Going())):
+        schedule_id = reckoning.schedule.pk
+        for decided in _each(reckoning, times, going.get(schedule_id, Going()), lasts.get(schedule_id, NO_LAST)):
             if isinstance(decided, ToStart):
                 to_start.append(decided)
             else:
@@ -59,7 +61,7 @@ def decide(claimed: Sequence[Reckoning], *, known: Collection[Slot]) -> list[Occ
     return sorted(rows, key=lambda one: one.scheduled_for)
 
 
-def _each(reckoning: Reckoning, times: Sequence[datetime], going: Going) -> Iterator[Occurrence | ToStart]:
+def _each(reckoning: Reckoning, times: Sequence[datetime], going: Going, last: Last) -> Iterator[Occurrence | ToStart]:
     """What is to become of the times of one schedule, in their order."""
     schedule = reckoning.schedule
     if reason := _refusal(schedule):
@@ -73,7 +75,7 @@ def _each(reckoning: Reckoning, times: Sequence[datetime], going: Going) -> Iter
             yield row(reckoning, due, *not_now)
             continue
         try:
-            prompt = _prompt(schedule)
+            prompt = prompt_of(schedule, reckoning.now, last)
         except ZergError as error:
             yield row(reckoning, due, Outcome.SKIPPED, error.message)
             continue
@@ -81,10 +83,6 @@ def _each(reckoning: Reckoning, times: Sequence[datetime], going: Going) -> Iter
         left = None if left is None else left - 1
         if left == 0:
             return  # what would have come after the last run does not come
-
-
-def _prompt(schedule: Schedule) -> str:
-    return clean_content(prompt_for(schedule.agent, schedule.prompt))
 
 
 def _refusal(schedule: Schedule) -> str:

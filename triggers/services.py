@@ -19,9 +19,10 @@ from accounts.models import User
 from agents.models import Agent
 from agents.schedules import DefaultSchedule
 from common.errors import ZergError
-from runs import notices
+from runs import checks, notices
 from runs.models import Notice, Run
-from runs.services import Start, prompt_for, start_runs
+from runs.services import Start, start_runs
+from runs.terms import MOST_CONTEXT_RUNS
 from threads.models import Thread
 from threads.services import clean_content, create_thread
 from triggers import pauses, timing
@@ -32,6 +33,7 @@ from triggers.policies import check_policies, refuse
 from triggers.previews import bounds_of as bounds_of
 from triggers.previews import preview as preview
 from triggers.previews import preview_of as preview_of
+from triggers.prompts import NO_LAST, lasts_of, prompt_of
 
 TIMING = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "spread_seconds")
 WHEN = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "runs_made", "offset_seconds")
@@ -41,6 +43,7 @@ WIDEST_SPREAD = 86_400
 CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
     "roll_every", "roll_runs", "missed_limit", "most_runs", "failure_limit",
+    "context_policy", "context_runs", "check_kind", "check_text",
 }  # fmt: skip
 
 
@@ -124,7 +127,7 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
     now = clock.now()
     (thread_id,) = threads_of([(current, now)])
-    prompt = clean_content(prompt_for(current.agent, current.prompt))
+    prompt = prompt_of(current, now, lasts_of([current]).get(current.pk, NO_LAST))
     (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)])
     current.last_run_at = now
     current.save(update_fields=["thread", "thread_since", "thread_runs", "thread_number", "last_run_at"])
@@ -139,7 +142,7 @@ def rehearse(schedule: Schedule, *, actor: User) -> Run:
     current = _locked(schedule)
     if current.agent.archived_at is not None:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
-    prompt = clean_content(prompt_for(current.agent, current.prompt))
+    prompt = prompt_of(current, clock.now(), lasts_of([current]).get(current.pk, NO_LAST))
     thread = create_thread(
         current.agent,
         owner=current.owner,
@@ -279,6 +282,9 @@ def _clean(schedule: Schedule) -> None:
     for name in ("name", "prompt"):
         if text := getattr(schedule, name).strip():
             _clean_text(schedule, name, text)
+    checks.validate(schedule.check_kind, schedule.check_text)
+    if not 1 <= schedule.context_runs <= MOST_CONTEXT_RUNS:
+        refuse("context_runs", f"It can remember 1 to {MOST_CONTEXT_RUNS} runs.")
     if not schedule.agent.workspace.memberships.filter(user=schedule.owner).exists():
         refuse("owner", f"{schedule.owner} is no member of the workspace of {schedule.agent}.")
     is_bound = schedule.thread_mode == Schedule.ThreadMode.BOUND

@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name='run',
             name='reason',
-            field=models.CharField(blank=True, choices=[('completed', 'Completed'), ('stopped_by_user', 'Stopped by a person'), ('max_steps', 'Reached its limit of steps'), ('empty_output', 'The model returned nothing'), ('provider_error', "The model's provider failed"), ('timeout', 'Took too long'), ('worker_lost', 'The worker was lost'), ('may_have_happened', 'A tool was interrupted; its effect may have happened'), ('budget', 'Over budget'), ('refused', 'Not allowed'), ('check_failed', 'The answer is not what was asked for'), ('reported_by_agent', 'The agent reported a failure'), ('internal_error', 'A fault in Zerg')], max_length=20),
+            field=models.CharField(blank=True, choices=[('completed', 'Completed'), ('stopped_by_user', 'Stopped by a person'), ('max_steps', 'Reached its limit of steps'), ('empty_output', 'The model returned nothing'), ('provider_error', "The model's provider failed"), ('timeout', 'Took too long'), ('worker_lost', 'The worker was lost'), ('may_have_happened', 'A tool was interrupted; its effect may have happened'), ('budget', 'Over budget'), ('refused', 'Not allowed'), ('truncated', 'The answer was cut off'), ('check_failed', 'The answer is not what was asked for'), ('reported_by_agent', 'The agent reported a failure'), ('internal_error', 'A fault in Zerg')], max_length=20),
         ),
         migrations.AddIndex(
             model_name='run',

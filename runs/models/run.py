@@ -49,6 +49,7 @@ class Run(models.Model):
         MAY_HAVE_HAPPENED = "may_have_happened", "A tool was interrupted; its effect may have happened"
         BUDGET = "budget", "Over budget"
         REFUSED = "refused", "Not allowed"
+        TRUNCATED = "truncated", "The answer was cut off"
         CHECK_FAILED = "check_failed", "The answer is not what was asked for"
         REPORTED_BY_AGENT = "reported_by_agent", "The agent reported a failure"
         INTERNAL_ERROR = "internal_error", "A fault in Zerg"
@@ -162,6 +163,11 @@ class Run(models.Model):
     def terms(self) -> Terms:
         """What was asked of it when it was started."""
         return Terms.of_json(self.terms_stored)
+
+    @property
+    def is_unattended(self) -> bool:
+        """Nobody waits for it: a schedule or a webhook asked for it, or a person who had that done once more."""
+        return self.schedule_id is not None or self.webhook_id is not None
 
     @property
     def is_finished(self) -> bool:

@@ -48,6 +48,7 @@ def test_a_module_may_import_tools_and_be_named_twice(module: str) -> None:
         ("import no_such_package", "cannot be imported: ModuleNotFoundError: No module named 'no_such_package'"),
         ("def open_ticket(): pass", "has no tools"),
         (TICKET.replace("open_ticket", "calculate"), "has a tool calculate, and there is one of that name already"),
+        (TICKET.replace("open_ticket", "nothing_new"), "has a tool nothing_new, and there is one of that name already"),
         (TICKET.replace("open_ticket", "öffnen"), "needs a short name and a docstring"),
         (TICKET.replace('"""Opens a ticket."""', ""), "needs a short name and a docstring"),
         (TICKET.replace("idempotent", "harmless"), "with the effect 'harmless'"),

@@ -188,3 +188,24 @@ def test_a_summary_call_fits_its_window_whatever_is_folded() -> None:
 def test_the_newest_turn_is_never_folded() -> None:
     chosen = spec(**SMALL)
     assert needs_summary(chosen, tool_turn(1, rounds=60)) is None
+
+
+async def test_all_but_so_many_turns_are_folded_however_little_they_are(ask: Ask, fake: FakeLLM) -> None:
+    kept = {"memory": "summary", "keep_turns": 2}
+    outcome = await ask([*conversation(3), Message("user", "the newest")], **kept)
+
+    written = outcome.one(SummaryWritten)
+    assert written.covers == 4
+    sent = [message["content"] for message in fake.records[-1].body["messages"]]
+    assert sent[1:] == [message.content for message in [*conversation(3)[4:], Message("user", "the newest")]]
+    again = [Message("system", "Before.", is_summary=True), *conversation(1), Message("user", "the newest")]
+    assert (await ask(again, **kept)).all(SummaryWritten) == []
+    assert "Before." in fake.records[-1].body["messages"][0]["content"]
+
+
+def test_a_summary_that_is_rewritten_each_time_is_short() -> None:
+    history = [*conversation(3), Message("user", "the newest")]
+    for window, tokens in ((100_000, 1000), (4096, (4096 - 1024) // 8)):
+        folding = needs_summary(spec(memory="summary", keep_turns=2, context_window=window), history)
+        assert folding is not None
+        assert folding.tokens == tokens

@@ -7,8 +7,11 @@ import time
 from contextlib import aclosing
 from datetime import UTC, datetime
 
+import pytest
+
 from engine import (
     BUILTIN_TOOLS,
+    REPORTING_TOOLS,
     ChatModel,
     Limits,
     Message,
@@ -252,3 +255,26 @@ async def test_a_call_that_is_made_again_has_the_key_it_had(ask: Ask) -> None:
     await ask(history, tools=[teller(keys)], context=ToolContext(key="the-run"))
 
     assert keys == ["the-run.2.2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ends"), [('{"reason": "No way in."}', True), ('{"reason": " "}', False), ("{}", False)]
+)
+async def test_a_run_is_over_after_the_round_in_which_a_tool_that_ends_it_has_worked(
+    ask: Ask, fake: FakeLLM, arguments: str, ends: bool
+) -> None:
+    script = f"[[script: tools2 name1=report_failure args1={arguments}]]"
+    outcome = await ask(script, tools=[*BUILTIN_TOOLS, *REPORTING_TOOLS])
+
+    assert [event.is_error for event in outcome.all(ToolCallFinished)] == [not ends, False]
+    assert outcome.events[-1] == RunFinished("reported" if ends else "completed")
+    assert len(fake.records) == (1 if ends else 2)
+
+
+async def test_a_run_taken_up_at_a_call_that_ends_it_is_over_without_another_answer(ask: Ask, fake: FakeLLM) -> None:
+    asking = Message("assistant", "", tool_calls=(ToolCall("c", "nothing_new", "{}"),))
+    outcome = await ask([Message("user", "Look"), asking], tools=REPORTING_TOOLS)
+
+    assert outcome.one(ToolCallFinished).content == "Nothing new."
+    assert outcome.events[-1] == RunFinished("reported")
+    assert fake.records == []

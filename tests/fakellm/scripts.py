@@ -242,6 +242,11 @@ def _numbered(parameters: Parameters) -> list[str]:
     return [f"w{i} " for i in range(int(parameters.get("n", 100)))]
 
 
+def cut_off(asked: Asked, parameters: Parameters) -> Plan:
+    """An answer that the limit of tokens ends."""
+    return Plan(tokens=words("It breaks off in the"), finish="length")
+
+
 def content_filter(asked: Asked, parameters: Parameters) -> Plan:
     return Plan(finish="content_filter")
 
@@ -279,6 +284,7 @@ SCRIPTS: dict[str, Script] = {
     "nooptions": no_stream_options,
     "newmaxtokens": new_max_tokens,
     "page": page,
+    "cutoff": cut_off,
     "filter": content_filter,
 }
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.flows.invariants import invariants
 from tests.flows.marks import on_sqlite_only
-from tests.flows.people import Object, Person, eventually, people_of, unique
+from tests.flows.people import Fake, Object, Person, eventually, people_of, unique
 from tests.flows.reader import Frame
 from tests.flows.sockets import Socket
 from tests.flows.stack import Stack
@@ -109,6 +109,37 @@ async def test_a_schedule_fires_in_time_into_its_own_thread_and_is_seen_there_li
     over = await owner.get(f"/api/schedules/{plan['id']}")
     assert (over["enabled"], over["next_run_at"]) == (False, None)
     assert over["disabled_reason"] == "It was for one time only."
+    invariants(owner.stack)
+
+
+async def test_what_a_person_says_during_a_scheduled_run_is_answered_before_the_next_one(
+    owner: Person, fake: Fake
+) -> None:
+    agent = await owner.agent()
+    thread = await owner.thread(agent)
+    into = {"agent_id": agent["id"], "thread_mode": "bound", "thread_id": thread["id"]}
+    due = soon(2)
+    prompts = [unique("[[script: long n=100 rate=20]]"), unique("second")]
+    plans = [
+        await owner.post("/api/schedules", {**into, **once(due + timedelta(seconds=number)), "prompt": prompt})
+        for number, prompt in enumerate(prompts)
+    ]
+    first, second = [(await ledger(owner, plan, 1))[0]["run_id"] for plan in plans]
+    assert (await owner.get(f"/api/runs/{second}"))["status"] == "queued"
+
+    question = unique("a person asks")
+    asked = (await owner.say(thread, question))["run_id"]
+    runs = [await owner.ended(run_id) for run_id in (first, asked, second)]
+
+    assert [run["status"] for run in runs] == ["succeeded"] * 3
+    times = [moment(run[name]) for run in runs for name in ("started_at", "finished_at")]
+    assert times == sorted(times)
+    rows = await owner.messages(thread)
+    assert [row["content"] for row in rows if row["role"] == "user"] == [prompts[0], question, prompts[1]]
+    assert [row["run_id"] for row in rows] == [run_id for run_id in (first, asked, second) for _ in "qa"]
+    heard = str((await fake.asked_once(question))["body"]["messages"])
+    assert prompts[0] in heard  # a person talks with the whole thread; a schedule knows its own runs
+    assert question not in str((await fake.asked_once(prompts[1]))["body"]["messages"])
     invariants(owner.stack)
 
 

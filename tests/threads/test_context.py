@@ -53,6 +53,18 @@ def test_the_window_is_as_full_as_the_last_answer_left_it(thread: Thread, owner:
     assert forgetful.used == 240
 
 
+def test_a_schedules_run_that_reads_another_context_says_nothing_of_the_window(
+    thread: Thread, owner: User, model: LanguageModel
+) -> None:
+    counted(thread, owner, read=240, wrote=60)
+    before = fill_of(thread, thread.leaf_id)
+    counted(thread, owner, read=30, wrote=3)
+    last = Run.objects.filter(thread=thread).latest("id")
+    assert fill_of(thread, thread.leaf_id) != before
+    Run.objects.filter(pk=last.pk).update(terms_stored={"context": "last_result"})
+    assert fill_of(thread, thread.leaf_id) == before
+
+
 def test_what_is_no_longer_read_begins_before_a_message_that_is_named(
     thread: Thread, owner: User, model: LanguageModel
 ) -> None:
