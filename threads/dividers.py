@@ -22,22 +22,29 @@ BY_ITSELF: dict[str, str] = {
 
 @dataclass
 class Divider:
-    """The heading of another day; with a ``label``, that of a run that no human started."""
+    """The heading of another day; with a ``label``, that of a run that no human started.
+
+    ``told`` says how such a run ended where that is less than an answer: that it found nothing new.
+    """
 
     moment: datetime
     label: str = ""
     run_id: int | None = None
+    told: str = ""
 
 
 def dividers_of(rows: list[ThreadMessage], runs: Iterable[Any], previous: ThreadMessage | None) -> dict[int, Divider]:
     """The dividers above these rows of one thread, by the rows' ids. ``previous``: the one before them, if known."""
     before = _moments_before(rows, previous)
+    runs = list(runs)
     sentences = _sentences(rows, runs)
+    quiet = {run.pk for run in runs if run.nothing_new}
     found = {}
     for row in rows:
         if row.run_id and row.role == ThreadMessage.Role.USER and row.source in BY_ITSELF:
             words = [BY_ITSELF[row.source], sentences.get(row.run_id, "")]
             found[row.pk] = Divider(row.timestamp, ", ".join(filter(None, words)), row.run_id)
+            found[row.pk].told = "nothing new" if row.run_id in quiet else ""
         elif (earlier := before.get(row.parent_id or 0)) and _day(earlier) != _day(row.timestamp):
             found[row.pk] = Divider(row.timestamp)
     return found

@@ -131,14 +131,15 @@ def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news
     """The rows of the page's branch whose articles changed, and the tool results that belong to them.
 
     A run's news show on its last answer (what it waits for, how long it took, Retry) and on the one before, which is
-    the last no more; when it has ended, on its first, which compares costs. A new version of a message
-    shows on the others.
+    the last no more; when it has ended, on its first, which compares costs; that it found nothing new, above its
+    message. A new version of a message shows on the others.
     """
     rows = {row.pk: row for row in fresh if row.seq is not None}
     answers = ThreadMessage.objects.filter(thread=thread, role=ThreadMessage.Role.ASSISTANT)
     for run in news:
         _add(rows, answers.filter(run_id=run.pk).order_by("-seq")[:2])
         _add(rows, answers.filter(run_id=run.pk).order_by("seq")[:1] if run.finished_at else [])
+        _add(rows, ThreadMessage.objects.filter(pk=run.input_message_id, seq__gt=0) if run.nothing_new else [])
     _add(rows, _beside(thread, rows.values()))
     for result in [row for row in rows.values() if row.role == ThreadMessage.Role.TOOL]:
         asking: ThreadMessage | None = result
