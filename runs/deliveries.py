@@ -25,7 +25,6 @@ from runs.hints import wake_sender
 from runs.models import Delivery, OutgoingHook, Run
 from threads.models import Thread
 
-Status = Delivery.Status
 WAITS = (10, 60, 300, 1800, 7200, 28_800)
 """Seconds before each further try: the last is made some ten hours after the first."""
 LEASE = timedelta(minutes=3)
@@ -83,7 +82,7 @@ def claim(most: int, under_way: Mapping[int, int]) -> list[Delivery]:
         room = min(most - len(taken), PER_OWNER - under_way.get(owner, 0))
         for row in due.filter(owner=owner).order_by("next_try_at", "pk")[: max(room, 0)]:
             mine = Delivery.objects.filter(pk=row.pk, status=row.status, next_try_at=row.next_try_at)
-            if mine.update(status=Status.SENDING, next_try_at=now + LEASE, tries=F("tries") + 1):
+            if mine.update(status=Delivery.Status.SENDING, next_try_at=now + LEASE, tries=F("tries") + 1):
                 row.tries += 1
                 taken.append(row)
     return taken
@@ -94,14 +93,15 @@ def settle(delivery: Delivery, verdict: Verdict) -> bool:
     now = timezone.now()
     again = now + timedelta(seconds=WAITS[delivery.tries - 1]) if delivery.tries <= len(WAITS) else None
     if not verdict.error:
-        change = {"status": Status.SENT, "next_try_at": None, "sent_at": now}
+        change = {"status": Delivery.Status.SENT, "next_try_at": None, "sent_at": now}
     elif verdict.is_final or again is None or delivery.is_test:
-        change = {"status": Status.FAILED, "next_try_at": None}
+        change = {"status": Delivery.Status.FAILED, "next_try_at": None}
     else:
-        change = {"status": Status.WAITING, "next_try_at": again}
+        change = {"status": Delivery.Status.WAITING, "next_try_at": again}
     with transaction.atomic():
-        mine = Delivery.objects.filter(pk=delivery.pk, status=Status.SENDING, tries=delivery.tries)
-        is_written = mine.update(last_status=verdict.status, last_error=verdict.error[:ERROR_CHARS], **change)
+        is_written = Delivery.objects.filter(
+            pk=delivery.pk, status=Delivery.Status.SENDING, tries=delivery.tries
+        ).update(last_status=verdict.status, last_error=verdict.error[:ERROR_CHARS], **change)
         if is_written and verdict.is_gone:
             OutgoingHook.objects.filter(pk=delivery.hook_id or 0).update(enabled=False)
     return bool(is_written)
@@ -109,9 +109,11 @@ def settle(delivery: Delivery, verdict: Verdict) -> bool:
 
 def send_again(delivery: Delivery) -> None:
     """A person wants it tried now. Raises ZergError(``conflict``, 409) for one that was sent or is just being sent."""
-    open_ones = Delivery.objects.filter(pk=delivery.pk, is_test=False, status__in=[Status.WAITING, Status.FAILED])
+    open_ones = Delivery.objects.filter(
+        pk=delivery.pk, is_test=False, status__in=[Delivery.Status.WAITING, Delivery.Status.FAILED]
+    )
     with transaction.atomic():
-        if not open_ones.update(status=Status.WAITING, next_try_at=timezone.now()):
+        if not open_ones.update(status=Delivery.Status.WAITING, next_try_at=timezone.now()):
             raise ZergError("conflict", "It was sent already, or is being sent just now. Look again in a moment.")
         transaction.on_commit(wake_sender)
 
@@ -124,7 +126,7 @@ def begin_test(hook: OutgoingHook) -> Delivery:
         way=Delivery.Way.HOOK,
         target=hook.url,
         is_test=True,
-        status=Status.SENDING,
+        status=Delivery.Status.SENDING,
         tries=1,
         next_try_at=timezone.now() + LEASE,
     )
