@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import cast
+from urllib.parse import urlsplit
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -17,7 +18,7 @@ from agents.models import Agent
 from common.admin import HistoryAdmin, HistoryInline, each, excerpt, how_many, rows_link, state
 from common.errors import ZergError
 from common.templatetags.zerg import duration, money
-from runs.models import UNFINISHED, Run, RunStatus, Step
+from runs.models import UNFINISHED, Delivery, OutgoingHook, Run, RunStatus, Step
 from runs.services import cancel, run_agent
 from threads.models import Thread
 from threads.services import create_thread, delete_thread
@@ -125,6 +126,54 @@ class StepAdmin(HistoryAdmin[Step]):
     @admin.display(description="Cost", ordering="cost_usd")
     def cost(self, step: Step) -> str:
         return money(step.cost_usd)
+
+
+@admin.register(OutgoingHook)
+class OutgoingHookAdmin(HistoryAdmin[OutgoingHook]):
+    list_display = ["name", "owner", "host", "enabled", "private_allowed", "created_at"]
+    list_filter = ["enabled", "private_allowed"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    search_fields = ["name", "owner__email"]
+    ordering = ["-id"]
+    fields = readonly_fields = ("name", "owner", "host", "secret_hint", "enabled", "private_allowed", "created_at")
+
+    @admin.display(description="Host")
+    def host(self, hook: OutgoingHook) -> str:
+        return _host(hook.url)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(HistoryAdmin[Delivery]):
+    list_display = ["id", "condition", "way", "owner", "run_number", "tries", "last_status", "error", "created_at"]
+    list_filter = ["status", "way", "is_test", "created_at"]
+    list_select_related = ["owner"]
+    list_per_page = 50
+    search_fields = ["=id", "=run__id", "owner__email", "last_error"]
+    ordering = ["-id"]
+    fields = readonly_fields = ("condition", "way", "owner", "host", "run", "is_test", "tries", "next_try_at",
+                                "last_status", "last_error", "created_at", "sent_at")  # fmt: skip
+
+    @admin.display(description="Status", ordering="status")
+    def condition(self, delivery: Delivery) -> SafeString:
+        return state(delivery.status)
+
+    @admin.display(description="Run", ordering="run")
+    def run_number(self, delivery: Delivery) -> int | None:
+        return delivery.run_id
+
+    @admin.display(description="Error")
+    def error(self, delivery: Delivery) -> str:
+        return excerpt(delivery.last_error, 60)
+
+    @admin.display(description="To")
+    def host(self, delivery: Delivery) -> str:
+        return _host(delivery.target)
+
+
+def _host(target: str) -> str:
+    """Where a message goes, without what may be a key: the rest of an address is its owner's."""
+    return urlsplit(target).hostname or target
 
 
 class AgentAdminWithRuns(AgentAdmin):

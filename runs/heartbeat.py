@@ -37,6 +37,7 @@ async def beat(worker: Worker) -> None:
             if now >= sweep_at and not worker.draining:
                 sweep_at = now + SWEEP_SECONDS
                 await worker.heartbeat(alive.mark, "worker")
+                worker.sender.look()
                 await sweep(worker)
         except Exception:  # whatever it is: a heart that stops would let every lease of this process run out
             log.warning("A heartbeat failed; trying again", exc_info=True)

@@ -15,7 +15,6 @@ from agents.models import Agent
 from common.paging import Stretch, stretch
 from runs.models import Run, RunStatus, Step
 from threads.models import ThreadMessage
-from threads.reading import NOTHING_NEW
 
 PER_PAGE = 50
 MOST_DUE = 100
@@ -129,14 +128,14 @@ def shown_runs(ids: list[int]) -> list[Run]:
         Run.objects.filter(pk__in=ids)
         .select_related("agent", "thread", "input_message")
         .only("status", "reason", "trigger", "note", "error_message", "queued_at", "started_at", "finished_at",
-              "cancel_requested_at", "input_tokens", "cost_usd", "agent__name", "thread__title", "input_message__seq")
+              "nothing_new", "cancel_requested_at", "input_tokens", "cost_usd", "agent__name", "thread__title",
+              "input_message__seq")
         .annotate(result=Subquery(answers()), step_count=Subquery(steps))
         .order_by("-id")
     )  # fmt: skip
     found: list[Any] = list(rows)
     for run in found:
-        is_quiet = run.status == RunStatus.SUCCEEDED and run.result in NOTHING_NEW
-        run.told = "nothing_new" if is_quiet else run.outcome
+        run.told = "nothing_new" if run.nothing_new else run.outcome
     return found
 
 

@@ -17,8 +17,9 @@ from accounts.people import PersonRequest, signed_in
 from common.paging import stretch
 from common.redirects import see_other
 from runs import notices
+from runs.deliveries import email_is_set_up
 from runs.forms import BrowserNoticesForm
-from runs.models import BrowserNotices, Notice
+from runs.models import BrowserNotices, Notice, OutgoingHook
 from runs.rail import rail_of
 
 PER_PAGE = 50
@@ -28,7 +29,11 @@ BACK_TO = {"home": "home"}
 EVENTS = [
     ("needs_you", "Something needs you", "A key was refused, a schedule was switched off, a call may have happened."),
     ("failed", "A run failed", "Also one that nobody watched."),
-    ("finished", "A long run has finished", "It took over 30 seconds, and you were not looking at its thread."),
+    (
+        "finished",
+        "A long run has finished",
+        "It took over 30 seconds while you were elsewhere, or its schedule is to tell you.",
+    ),
 ]
 
 
@@ -122,6 +127,8 @@ def choose(request: PersonRequest) -> HttpResponse:
         "events": [(form[name], words, help_text) for name, words, help_text in EVENTS],
         "is_possible": is_possible,
         "why_not": WHY_NOT,
+        "email_is_set_up": email_is_set_up(),
+        "hooks": OutgoingHook.objects.for_user(request.user),
         "tab": "notices",
     }
     return render(request, "settings/notices.html", context, status=422 if form.is_bound else 200)

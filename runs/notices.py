@@ -1,6 +1,7 @@
 """What people are told who did not see it happen. Written where a run ends, in its transaction: never lost or doubled.
 
-What needs a person is done when they have done it; that a run failed or finished, when they have seen it.
+What needs a person is done when they have done it; that a run failed or finished, when they have seen it. Of a run that
+a schedule or a webhook started, its terms say when its owner is told, and whether by e-mail or a webhook, too.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from common.templatetags.zerg import duration
+from common.text import one_line
+from runs import deliveries
 from runs.models import Notice, Run, RunStatus
+from runs.outcomes import Outcome, is_by_policy, settle_outcome
 from threads.models import Thread
 
 Strength = Notice.Strength
@@ -25,6 +29,7 @@ GRACE = timedelta(seconds=5)
 """So long after a run's end it may still turn out that its person was looking."""
 NEWS = timedelta(minutes=15)
 """What is older is no news to a browser that comes back: the inbox has it."""
+TEXT_CHARS = 300
 MOST_OPEN = 100
 """More are not counted, and not told apart."""
 MENDED_BY_PEOPLE = {"may_have_happened", "refused_key", "no_credit", "unknown_model", "no_model"}
@@ -37,27 +42,54 @@ READ = (Strength.FAILED, Strength.FINISHED)
 
 def tell(run: Run, thread: Thread, status: RunStatus, code: str, error: str) -> None:
     """Tells the owner of ``thread`` how ``run`` has ended, if there is something to tell."""
-    strength = _strength(run, status, code)
-    if strength is not None and not thread.agent.trial:
-        took = (timezone.now() - run.started_at) if run.started_at else None
-        Notice.objects.create(
-            owner_id=thread.owner_id,
-            agent_id=thread.agent_id,
-            thread=thread,
-            run=run,
-            strength=strength,
-            code=code if strength != Strength.FINISHED else "",
-            text=(error or f"It took {duration(took)}.")[:300],
-            seq=thread.last_seq,
-        )
+    outcome = settle_outcome(run, thread, status) if is_by_policy(run) else None
+    strength = _strength(run, status, code, outcome)
+    if strength is None or thread.agent.trial:
+        return
+    is_good = strength == Strength.FINISHED
+    Notice.objects.create(
+        owner_id=thread.owner_id,
+        agent_id=thread.agent_id,
+        thread=thread,
+        run=run,
+        strength=strength,
+        code="" if is_good else code,
+        text=(error or _said(run, outcome))[:TEXT_CHARS],
+        seq=thread.last_seq,
+        count=1 + (_take_in(run, thread) if is_good and outcome else 0),
+    )
+    if outcome:
+        deliveries.write(run, thread)
 
 
-def _strength(run: Run, status: RunStatus, code: str) -> Strength | None:
+def _strength(run: Run, status: RunStatus, code: str, outcome: Outcome | None) -> Strength | None:
     if status == RunStatus.FAILED:
         return Strength.NEEDS_YOU if code in MENDED_BY_PEOPLE else Strength.FAILED
-    if status != RunStatus.SUCCEEDED or run.trigger not in STARTED_BY_PEOPLE or run.started_at is None:
+    if status != RunStatus.SUCCEEDED:
+        return None
+    if outcome is not None:
+        return Strength.FINISHED if outcome.is_told else None
+    if run.trigger not in STARTED_BY_PEOPLE or run.started_at is None:
         return None
     return Strength.FINISHED if timezone.now() - run.started_at > LONG else None
+
+
+def _said(run: Run, outcome: Outcome | None) -> str:
+    """What the agent said, where nobody watched it; else how long it took."""
+    if outcome and (words := one_line(outcome.text[: 10 * TEXT_CHARS]).strip()):
+        return words
+    took = (timezone.now() - run.started_at) if run.started_at else None
+    return f"It took {duration(took)}."
+
+
+def _take_in(run: Run, thread: Thread) -> int:
+    """Takes away what else waits of the same schedule or webhook, and gives how many runs that told of: a person who
+    comes back finds one matter, and not three hundred. Runs of an agent end one by one, under the lock of its row."""
+    same = {"run__schedule_id": run.schedule_id} if run.schedule_id else {"run__webhook_id": run.webhook_id}
+    rows = Notice.objects.filter(**same, owner=thread.owner_id, done_at=None, strength=Strength.FINISHED)
+    waiting = dict(rows.values_list("pk", "count"))
+    Notice.objects.filter(pk__in=waiting).delete()
+    return sum(waiting.values())
 
 
 def tell_of_schedules(rows: Iterable[Notice]) -> None:
@@ -94,7 +126,8 @@ def read(user: User, thread_id: int, seq: int) -> None:
 def open_of(user: User) -> QuerySet[Notice]:
     """What waits for the person, newest first. What finished just now waits a moment: they may be looking."""
     rows = Notice.objects.for_user(user).filter(done_at=None).order_by("-id")
-    return rows.exclude(Q(strength=Strength.FINISHED) & Q(created_at__gt=timezone.now() - GRACE))
+    # One that stands for others has waited before.
+    return rows.exclude(strength=Strength.FINISHED, count=1, created_at__gt=timezone.now() - GRACE)
 
 
 @dataclass

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import SignInLink
 from common import process
-from runs import heartbeat, worker
+from runs import deliveries, heartbeat, worker
 from runs.deletion import delete_trials
 from runs.models import Notice
 from runs.retention import prune_runs
@@ -33,13 +33,20 @@ def sweep() -> None:
 
 
 @shared_task
+def deliver() -> None:
+    """Something is to be told outside. Each worker's sender looks by itself, too, every few seconds."""
+    worker.deliver_soon()
+
+
+@shared_task
 def prune() -> None:
-    """Removes what nobody can use any more: sessions, sign-in links and trials that are over, notices of long ago.
-    And runs that are older than the operator wants to keep."""
+    """Removes what nobody can use any more: sessions, sign-in links and trials that are over, and what was told, in the
+    inbox or outside, long ago. And runs that are older than the operator wants to keep."""
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
     SignInLink.objects.filter(expires_at__lt=timezone.now() - timedelta(days=30)).delete()
     delete_trials(timezone.now() - timedelta(days=1))
     Notice.objects.filter(done_at__lt=timezone.now() - timedelta(days=NOTICE_DAYS)).delete()
+    deliveries.prune()
     prune_runs()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from runs import notice_views, pages, trial_views, turn_views, views
+from runs import notice_views, outgoing_views, pages, trial_views, turn_views, views
 
 app_name = "runs"
 urlpatterns = [
@@ -34,4 +34,14 @@ urlpatterns = [
 ]
 
 home_patterns = [path("", pages.home, name="home")]
-settings_patterns = [path("notices/", notice_views.choose, name="notices")]
+settings_patterns = [
+    path("notices/", notice_views.choose, name="notices"),
+    path("notices/webhooks/new/", outgoing_views.new_hook, name="new_hook"),
+    path("notices/webhooks/<int:pk>/", outgoing_views.hook, name="hook"),
+    path("notices/webhooks/<int:pk>/test/", outgoing_views.try_it, name="try_hook"),
+    path("notices/webhooks/<int:pk>/new-secret/", outgoing_views.rotate, name="rotate_hook"),
+    path("notices/webhooks/<int:pk>/switch/", outgoing_views.switch, name="switch_hook"),
+    path("notices/webhooks/<int:pk>/remove/", outgoing_views.remove, name="remove_hook"),
+    path("notices/sent/", outgoing_views.deliveries, name="deliveries"),
+    path("notices/sent/<int:pk>/again/", outgoing_views.again, name="send_again"),
+]

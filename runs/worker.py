@@ -28,6 +28,7 @@ from runs.executor import execute
 from runs.live_text import LiveTexts
 from runs.models import Run
 from runs.plan import Plan, with_model
+from runs.sender import Sender
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -50,6 +51,7 @@ class Worker:
         # Leases are renewed beside them: a crowd of runs that write must not make each other look dead.
         self.heartbeat = DatabaseThreads(1, "heartbeat")
         self.texts = LiveTexts(self.publisher, self.database)
+        self.sender = Sender()
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._reasons: dict[int, Why] = {}
         self._spawned: dict[int, asyncio.Task[None]] = {}
@@ -132,12 +134,14 @@ class Worker:
     async def drain(self, grace: float) -> None:
         """Takes nothing new; gives what is under way ``grace`` seconds to end, then hands it over."""
         self.draining = True
+        sending = asyncio.create_task(self.sender.drain(grace))
         if self._spawned:
             await asyncio.wait(list(self._spawned.values()), timeout=grace)
         for run_id in self.held():
             self.cancel(run_id, "drain")
         if self._spawned:
             await asyncio.wait(list(self._spawned.values()), timeout=HAND_OVER_SECONDS)
+        await sending
 
 
 _lock = threading.Lock()
@@ -176,6 +180,13 @@ def take_up(run_id: int) -> None:
     process = start()
     assert _loop is not None
     _loop.call_soon_threadsafe(process.spawn, run_id)
+
+
+def deliver_soon() -> None:
+    """Has the worker's sender look for what is due, from any other thread. Does not wait."""
+    process = start()
+    assert _loop is not None
+    _loop.call_soon_threadsafe(process.sender.look)
 
 
 def stop_soon() -> None:

@@ -135,8 +135,8 @@ def _rows_to_show(thread: Thread, place: Place, fresh: list[ThreadMessage], news
     """The rows of the page's branch whose articles changed, and the tool results that belong to them.
 
     A run's news show on its last answer (what it waits for, how long it took, Retry) and on the one before, which is
-    the last no more; when it has ended, on its first, which compares costs. A new version of a message
-    shows on the others.
+    the last no more; when it has ended, on its first, which compares costs; that it found nothing new, above its
+    message. A new version of a message shows on the others.
     """
     rows = {row.pk: row for row in fresh if row.seq is not None}
     for run in news:

@@ -80,6 +80,24 @@ def mark_unread(thread: Thread, user: User) -> None:
         _move(thread, user, (last.seq or 1) - 1, Q())
 
 
+def pass_over(thread: Thread, user_id: int, *, run_id: int) -> None:
+    """What the run has said in the thread is no news, inside ``change``: who had read all before it has read it, too.
+
+    Where something else is unread the person's place stays, and so does what is unread.
+    """
+    place = ThreadRead.objects.filter(thread=thread, user=user_id).first()
+    seq = place.seq if place else 0
+    if ThreadMessage.objects.filter(NEWS, thread=thread, seq__gt=seq).exclude(run_id=run_id).exists():
+        return
+    if place is None:
+        # Never here: what comes is new since the thread began.
+        row = ThreadRead(thread=thread, user_id=user_id, seq=thread.last_seq, seen_at=thread.created_at)
+        ThreadRead.objects.bulk_create([row], ignore_conflicts=True)
+        return
+    # The person may be reading just now, or marking it as unread, which takes the place back.
+    ThreadRead.objects.filter(pk=place.pk, seq__gte=seq, seq__lt=thread.last_seq).update(seq=thread.last_seq)
+
+
 def _move(thread: Thread, user: User, seq: int, only: Q) -> None:
     place, now = ThreadRead.objects.filter(only, thread=thread, user=user), timezone.now()
     if not place.update(seq=seq, seen_at=now):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qs, parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -117,3 +118,46 @@ def _sqlite(path: Path) -> dict[str, object]:
             ),
         },
     }
+
+
+@dataclass(frozen=True)
+class Mail:
+    """How e-mail is sent, in the words of Django's settings. Without a ``backend`` none is sent."""
+
+    backend: str = ""
+    host: str = ""
+    port: int = 0
+    user: str = ""
+    password: str = ""
+    tls: bool = False
+    ssl: bool = False
+    folder: str = ""
+
+
+BACKENDS = {"smtp": "smtp", "smtps": "smtp", "console": "console", "file": "filebased"}
+
+
+def mail(url: str) -> Mail:
+    """What ``smtp://user:password@host:587/?tls=1``, ``smtps://…``, ``console:`` or ``file:///folder`` means."""
+    if not url:
+        return Mail()
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        parts, port = urlsplit(""), None
+    is_smtp = parts.scheme in {"smtp", "smtps"}
+    if parts.scheme not in BACKENDS or (is_smtp and not parts.hostname) or (parts.scheme == "file" and not parts.path):
+        # Without the text itself: there is a password in it.
+        raise ImproperlyConfigured("ZERG_EMAIL_URL must look like smtp://user:password@host:587/?tls=1.")
+    tls = parse_qs(parts.query).get("tls", ["0"])[-1].lower() in {"1", "true", "yes", "on"}
+    return Mail(
+        backend=f"django.core.mail.backends.{BACKENDS[parts.scheme]}.EmailBackend",
+        host=parts.hostname or "",
+        port=port or (465 if parts.scheme == "smtps" else 587 if tls else 25),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=tls and parts.scheme == "smtp",
+        ssl=parts.scheme == "smtps",
+        folder=unquote(parts.path),
+    )

@@ -146,6 +146,17 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 2 * 1024 * 1024
 # The broker and the live bus: one Redis-compatible server, which `./zerg up` brings along.
 REDIS_URL = env.text("REDIS_URL", "redis://127.0.0.1:6379/0")
 
+# E-mail about the ends of runs.
+_mail = env.mail(env.text("ZERG_EMAIL_URL"))
+EMAIL_IS_SET_UP = bool(_mail.backend)
+EMAIL_BACKEND = _mail.backend or "django.core.mail.backends.dummy.EmailBackend"
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.tls, _mail.ssl
+EMAIL_FILE_PATH = _mail.folder
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("ZERG_EMAIL_FROM", f"zerg@{_origin.hostname or 'localhost'}")
+
 # Models.
 OPENAI_BASE_URL = env.text("OPENAI_BASE_URL")
 OPENAI_API_KEY = env.text("OPENAI_API_KEY")

@@ -37,6 +37,8 @@ STATES = {
     "complete": ("done", "Done"),
     "nothing_new": ("done", "Done, nothing new"),
     "finished": ("done", "Finished"),
+    "sending": ("working", "Sending"),
+    "sent": ("done", "Sent"),
     "done": ("done", "Done"),
     "ran": ("done", "Ran"),
     "failed": ("failed", "Failed"),

@@ -22,7 +22,8 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('way', models.CharField(choices=[('email', 'E-mail'), ('hook', 'Webhook')], max_length=5)),
                 ('target', models.CharField(help_text='The e-mail or web address it goes to.', max_length=2000)),
-                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('sent', 'Sent'), ('failed', 'Failed')], default='waiting', max_length=7)),
+                ('is_test', models.BooleanField(default=False, help_text='A person tries the webhook; there is no run.')),
+                ('status', models.CharField(choices=[('waiting', 'Waiting'), ('sending', 'Sending'), ('sent', 'Sent'), ('failed', 'Failed')], default='waiting', max_length=7)),
                 ('tries', models.PositiveSmallIntegerField(default=0)),
                 ('next_try_at', models.DateTimeField(default=django.utils.timezone.now, null=True)),
                 ('last_status', models.PositiveSmallIntegerField(help_text='The status code of the last answer.', null=True)),
@@ -56,6 +57,11 @@ class Migration(migrations.Migration):
             model_name='run',
             name='asked_version',
             field=models.ForeignKey(help_text='The agent as it was then, for this run only.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='agents.agentversion'),
+        ),
+        migrations.AddField(
+            model_name='notice',
+            name='count',
+            field=models.PositiveIntegerField(default=1, help_text='How often: it stands for those before it, too.'),
         ),
         migrations.AddField(
             model_name='run',
@@ -120,6 +126,6 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='delivery',
-            index=models.Index(condition=models.Q(('status', 'waiting')), fields=['next_try_at'], name='deliveries_due'),
+            index=models.Index(condition=models.Q(('next_try_at', None), _negated=True), fields=['next_try_at'], name='deliveries_due'),
         ),
     ]

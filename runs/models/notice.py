@@ -30,6 +30,7 @@ class Notice(models.Model):
     strength = models.CharField(max_length=9, choices=Strength)
     code = models.CharField(max_length=40, blank=True, help_text="Of the error; alike for what is mended at once.")
     text = models.CharField(max_length=300, help_text="What happened, in a sentence.")
+    count = models.PositiveIntegerField(default=1, help_text="How often: it stands for those before it, too.")
     seq = models.PositiveIntegerField(default=0, help_text="Of the thread's last message then: who read it, knows.")
     created_at = models.DateTimeField(default=timezone.now)
     done_at = models.DateTimeField(null=True)
@@ -102,7 +103,10 @@ class OutgoingHook(models.Model):
 
 
 class Delivery(models.Model):
-    """One message to the outside about the end of a run: written with the end, sent after, tried again for a while."""
+    """One message to the outside about the end of a run: written with the end, sent after, tried again for a while.
+
+    While one is being sent, ``next_try_at`` is the end of its sender's lease: who finds it over sends it again.
+    """
 
     class Way(models.TextChoices):
         EMAIL = "email", "E-mail"
@@ -110,6 +114,7 @@ class Delivery(models.Model):
 
     class Status(models.TextChoices):
         WAITING = "waiting", "Waiting"
+        SENDING = "sending", "Sending"
         SENT = "sent", "Sent"
         FAILED = "failed", "Failed"
 
@@ -118,6 +123,7 @@ class Delivery(models.Model):
     hook = models.ForeignKey(OutgoingHook, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     way = models.CharField(max_length=5, choices=Way)
     target = models.CharField(max_length=2000, help_text="The e-mail or web address it goes to.")
+    is_test = models.BooleanField(default=False, help_text="A person tries the webhook; there is no run.")
     status = models.CharField(max_length=7, choices=Status, default=Status.WAITING)
     tries = models.PositiveSmallIntegerField(default=0)
     next_try_at = models.DateTimeField(null=True, default=timezone.now)
@@ -132,7 +138,7 @@ class Delivery(models.Model):
         ordering = ["-id"]
         indexes = [
             models.Index(fields=["owner", "-id"], name="deliveries_of_owner"),
-            models.Index(fields=["next_try_at"], condition=Q(status="waiting"), name="deliveries_due"),
+            models.Index(fields=["next_try_at"], condition=~Q(next_try_at=None), name="deliveries_due"),
         ]
 
     def __str__(self) -> str:

@@ -12,7 +12,8 @@ from accounts.models import User
 from accounts.services import create_token
 from agents.models import Agent, LanguageModel, Provider
 from agents.services import create_agent
-from runs.models import Run, RunStatus, Step
+from runs.models import Delivery, Run, RunStatus, Step
+from runs.outgoing import add_hook
 from threads.models import Thread
 from threads.services import change, create_thread, log_line
 from triggers.models import Occurrence, Schedule
@@ -62,6 +63,8 @@ def _one(number: int) -> None:
     Occurrence.objects.create(
         schedule=schedule, scheduled_for=timezone.now(), fired_at=timezone.now(), outcome="ran", run=run
     )
+    hook, _ = add_hook(person, name=f"Board {number}", url="https://example.org/key")
+    Delivery.objects.create(owner=person, run=run, hook=hook, way="hook", target=hook.url)
 
 
 def make_run(agent: Agent, thread: Thread, person: User, status: str = RunStatus.SUCCEEDED) -> Run:

@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from accounts.models import ApiToken, User, Workspace
 from agents.models import Agent, AgentVersion, LanguageModel, Provider
-from runs.models import Run, Step
+from runs.models import Delivery, OutgoingHook, Run, Step
 from threads.models import Thread, ThreadMessage
 from triggers.models import Occurrence, Schedule
 
@@ -20,7 +20,7 @@ from .conftest import Populate
 
 MODELS: list[type[Model]] = [
     User, Workspace, ApiToken, Agent, AgentVersion, Provider, LanguageModel, Thread, ThreadMessage, Run, Step,
-    Schedule, Occurrence,
+    Schedule, Occurrence, OutgoingHook, Delivery,
 ]  # fmt: skip
 named = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 
@@ -96,3 +96,17 @@ def test_only_staff_get_in_and_by_the_one_sign_in_page(client: Client, owner: Us
     assert answer["Location"] == "/sign-in/?next=/admin/agents/agent/"
     client.force_login(owner)
     assert client.get("/admin/agents/agent/", follow=True).status_code == 403
+
+
+@pytest.mark.parametrize("model", [OutgoingHook, Delivery])
+def test_what_may_be_a_key_in_an_address_is_nobody_elses(
+    desk: Client, populate: Populate, model: type[OutgoingHook | Delivery]
+) -> None:
+    populate(1)
+    row = model._default_manager.get()
+    secret = OutgoingHook.objects.get().secret_encrypted
+    for page in (address(model, "changelist"), address(model, "change", row.pk)):
+        text = desk.get(page).text
+        assert "example.org/key" not in text
+        assert secret not in text
+    assert "example.org" in desk.get(address(model, "change", row.pk)).text

@@ -29,6 +29,7 @@ NAMES = [
     (r"^schedules/<int:pk>", "schedule"),
     (r"^settings/models/<int:pk>", "provider"),
     (r"^settings/tokens/<int:pk>", "token"),
+    (r"^settings/notices/webhooks/<int:pk>", "hook"),
 ]
 """What the parameters of addresses stand for: one of each is in the world below."""
 
@@ -72,6 +73,7 @@ class World:
         self.ids["bare"] = self._made("agent", {"name": "Newcomer"})
         self.ids["empty"] = self._made("thread", {"agent_id": self.ids["bare"]})
         self.ids["failed"] = self._failed_run()
+        self.ids["hook"] = self._hook()
         return self
 
     def _made(self, kind: str, fields: dict[str, object]) -> int:
@@ -86,6 +88,16 @@ class World:
         settled(page)
         page.close()
         return int(self.stack.rows("select max(id) from runs_run")[0][0])
+
+    def _hook(self) -> int:
+        page = self.context.new_page()
+        page.goto(f"{self.stack.origin}/settings/notices/webhooks/new/")
+        page.get_by_label("Name").fill("Status board")
+        page.get_by_label("Address").fill("http://192.0.2.1/zerg?room=1")
+        page.get_by_role("button", name="Add it").click()
+        expect(page.get_by_text("shown only this once")).to_be_visible()
+        page.close()
+        return int(self.stack.rows("select max(id) from runs_outgoinghook")[0][0])
 
     def address(self, path: str) -> str:
         return self.stack.origin + path.format(**self.ids)

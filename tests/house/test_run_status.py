@@ -14,9 +14,9 @@ MAY = ("runs/states.py", "triggers/sample_data.py")
 """The state machine, and what makes up runs that are long over."""
 DESCRIBE = ("serializers.py", "zerg_site/health.py")
 """Files whose dicts say a status to programs."""
-OTHERS = re.compile(r"\b(ThreadMessage|Step|Agent)\.Status\.|\b_message_status\(")
+OTHERS = re.compile(r"\b(ThreadMessage|Step|Agent|Delivery)\.Status\.|\b_message_status\(")
 """The states of other models: whoever sets one of these sets no run's."""
-OTHER_MODELS = ("ThreadMessage", "Step", "Agent", "Provider", "Thread", "Schedule")
+OTHER_MODELS = ("ThreadMessage", "Step", "Agent", "Provider", "Thread", "Schedule", "Delivery")
 WRITERS = {"update", "create", "get_or_create", "update_or_create", "aupdate", "acreate", "Run", "fence", "dict"}
 A_RUN = re.compile(r"(self\.)?_?(run|again)")
 """What a run is called where nothing else tells it from other rows."""
