@@ -57,7 +57,22 @@ def _day(moment: datetime) -> date:
 
 
 def _sentences(rows: list[ThreadMessage], runs: Iterable[Any]) -> dict[int, str]:
-    """When the schedules run that started these runs, in words, by the runs' ids."""
+    """When the schedules run that started these runs, in words, and the names of webhooks; by the runs' ids."""
+    runs = list(runs)
+    return _times_of_schedules(rows, runs) | _names_of_webhooks(rows, runs)
+
+
+def _names_of_webhooks(rows: list[ThreadMessage], runs: Iterable[Any]) -> dict[int, str]:
+    called = {row.run_id for row in rows if row.source == ThreadMessage.Source.WEBHOOK}
+    started = [run for run in runs if run.pk in called]
+    if not started:
+        return {}
+    # As schedules, webhooks live in a layer above.
+    received = started[0]._meta.get_field("received").related_model.objects
+    return dict(received.filter(run__in=started).values_list("run_id", "webhook__name"))
+
+
+def _times_of_schedules(rows: list[ThreadMessage], runs: Iterable[Any]) -> dict[int, str]:
     scheduled = {row.run_id for row in rows if row.source == ThreadMessage.Source.SCHEDULE}
     started = [run for run in runs if run.pk in scheduled]
     if not started:

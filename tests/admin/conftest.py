@@ -15,7 +15,8 @@ from agents.services import create_agent
 from runs.models import Run, RunStatus, Step
 from threads.models import Thread
 from threads.services import change, create_thread, log_line
-from triggers.models import Occurrence, Schedule
+from triggers.hooks.services import create_webhook
+from triggers.models import Occurrence, Received, Schedule
 from triggers.services import create_schedule
 
 Populate = Callable[[int], None]
@@ -62,6 +63,8 @@ def _one(number: int) -> None:
     Occurrence.objects.create(
         schedule=schedule, scheduled_for=timezone.now(), fired_at=timezone.now(), outcome="ran", run=run
     )
+    webhook, _ = create_webhook(agent, owner=person, style="github", name=f"Webhook {number}", prompt="Look.")
+    Received.objects.create(webhook=webhook, verdict="accepted", body="{}", run=run, received_at=timezone.now())
 
 
 def make_run(agent: Agent, thread: Thread, person: User, status: str = RunStatus.SUCCEEDED) -> Run:

@@ -193,5 +193,5 @@ def test_an_address_that_is_none_is_404_and_leaves_nothing_behind(make_webhook: 
     make_webhook()
     for token in ("x" * 32, "short", "x" * 65, "ä" * 32, "x" * 31 + "\x00", "", "x" * 5000):
         answer = receive(token, BODY, {})
-        assert (answer.status, answer.content["error"]["code"]) == (404, "not_found")  # type: ignore[index]
+        assert (answer.status, answer.content["error"]["code"]) == (404, "not_found")
     assert not Received.objects.exists()

@@ -62,7 +62,8 @@ def _cut(text: str) -> tuple[str, bool]:
 def require_fitting(prompt: str) -> None:
     """Raises ZergError when a prompt and the longest payload would be too long for a message."""
     if len(prompt.encode("utf-8", "replace")) > 64 * 1024:
-        raise ZergError("bad_webhook", "The prompt is too long: at most 64 KiB.", {"prompt": "Too long."})
+        sentence = "The message is too long: at most 64 KiB."
+        raise ZergError("bad_webhook", sentence, {"prompt": sentence})
     if len(re.findall(r"\{\{\s*payload\s*\}\}", prompt)) > 1:
         sentence = "Write {{payload}} once: what was sent is put there in whole."
         raise ZergError("bad_webhook", sentence, {"prompt": sentence})
