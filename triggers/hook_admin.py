@@ -56,10 +56,12 @@ class WebhookAdmin(ModelAdmin[Webhook]):
     ordering = ["-id"]
     inlines = [ReceivedInline]
     actions = ["pause", "resume"]
-    fields = ["name", "agent", "owner", "style", "url", "prompt", "enabled", "thread_mode", "thread", "context_policy",
-              "check_kind", "check_text", "notify_policy", "notify_email", "notify_hook", "last_received_at",
-              "created_at", "updated_at"]  # fmt: skip
-    readonly_fields = fields
+    readonly_fields = [
+        "name", "agent", "owner", "style", "url", "prompt", "enabled", "thread_mode", "thread", "context_policy",
+        "check_kind", "check_text", "notify_policy", "notify_email", "notify_hook", "last_received_at", "created_at",
+        "updated_at",
+    ]  # fmt: skip
+    fields = [*readonly_fields]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Webhook]:
         return super().get_queryset(request).select_related("agent", "owner", "thread", "notify_hook")

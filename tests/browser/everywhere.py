@@ -74,7 +74,12 @@ class World:
         self.ids["bare"] = self._made("agent", {"name": "Newcomer"})
         self.ids["empty"] = self._made("thread", {"agent_id": self.ids["bare"]})
         self.ids["failed"] = self._failed_run()
-        about = {"agent_id": self.ids["agent"], "name": "Orders", "style": "github", "prompt": "Look: {{payload}}"}
+        about: dict[str, object] = {
+            "agent_id": self.ids["agent"],
+            "name": "Orders",
+            "style": "github",
+            "prompt": "Look: {{payload}}",
+        }
         self.ids["webhook"] = self._made("webhook", about)
         self.ids["received"] = self._made(f"webhooks/{self.ids['webhook']}/test", {})
         return self

@@ -6,8 +6,9 @@ from triggers.models import Webhook
 
 STANDARD = """\
 # pip install standardwebhooks requests
-import json, os, uuid
+import json, uuid
 from datetime import datetime, timezone
+from os import environ
 
 import requests
 from standardwebhooks import Webhook
@@ -19,7 +20,7 @@ requests.post(
     headers={
         "webhook-id": id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(os.environ["SECRET"]).sign(id, now, body),
+        "webhook-signature": Webhook(environ["SECRET"]).sign(id, now, body),
     },
 )
 """
