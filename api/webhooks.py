@@ -59,13 +59,8 @@ def update_webhook(request: HttpRequest, webhook_id: int, body: WebhookFields) -
     """Takes any subset of the fields, with PUT as with PATCH. Pause with `enabled` false, resume with true."""
     webhook = _webhook(request, webhook_id)
     fields = _accepted(caller(request).user, body)
-    secret = fields.pop("secret", "")
     with _names_of_fields():
-        if fields:
-            webhook = services.update_webhook(webhook, **fields)
-        if secret:
-            services.set_secret(webhook, secret=secret)
-    return answer(webhook_json(webhook))
+        return answer(webhook_json(services.update_webhook(webhook, **fields) if fields else webhook))
 
 
 @router.delete(

@@ -49,8 +49,11 @@ def create_webhook(agent: Agent, *, owner: User, style: str, secret: str = "", *
 
 
 @transaction.atomic
-def update_webhook(webhook: Webhook, **changes: Any) -> Webhook:
-    """Changes any of CHANGEABLE. Raises ZergError(``bad_webhook``), and then nothing has changed."""
+def update_webhook(webhook: Webhook, *, secret: str = "", **changes: Any) -> Webhook:
+    """Changes any of CHANGEABLE, and the secret, as ``set_secret`` does.
+
+    Raises ZergError(``bad_webhook``), and then nothing has changed.
+    """
     _require_known(changes)
     current = receiving.locked(webhook.pk)
     before = current.agent_id, current.thread_mode
@@ -59,7 +62,9 @@ def update_webhook(webhook: Webhook, **changes: Any) -> Webhook:
     if "thread" not in changes and (current.agent_id, current.thread_mode) != before:
         current.thread = None
     _clean(current)
-    current.save(update_fields=[*changes, "name", "prompt", "thread", "updated_at"])
+    if secret:
+        _replace(current, secret)
+    current.save(update_fields=[*changes, "name", "prompt", "thread", *SECRETS, "updated_at"])
     return current
 
 
@@ -90,10 +95,7 @@ def rotate_secret(webhook: Webhook) -> str:
 def set_secret(webhook: Webhook, *, secret: str) -> None:
     """The same with a secret of the owner's own. Raises ZergError(``bad_webhook``) when it is none."""
     current = receiving.locked(webhook.pk)
-    secret = signatures.check_secret(current.style, secret)
-    current.old_secret_encrypted = current.secret_encrypted
-    current.old_secret_until = timezone.now() + OVERLAP if current.secret_encrypted else None
-    _put(current, secret)
+    _replace(current, secret)
     current.save(update_fields=[*SECRETS, "updated_at"])
     _show(webhook, current)
 
@@ -156,6 +158,13 @@ SECRETS = ["secret_encrypted", "secret_hint", "old_secret_encrypted", "old_secre
 
 def _put(webhook: Webhook, secret: str) -> None:
     webhook.secret_encrypted, webhook.secret_hint = crypto.encrypt(secret), f"…{secret[-4:]}"
+
+
+def _replace(webhook: Webhook, secret: str) -> None:
+    secret = signatures.check_secret(webhook.style, secret)
+    webhook.old_secret_encrypted = webhook.secret_encrypted
+    webhook.old_secret_until = timezone.now() + OVERLAP if webhook.secret_encrypted else None
+    _put(webhook, secret)
 
 
 def _show(webhook: Webhook, current: Webhook) -> None:
