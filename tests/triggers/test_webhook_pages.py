@@ -46,7 +46,7 @@ def test_a_webhook_is_made_from_its_form_and_shows_its_secret_once(
     assert browser.get(reverse("webhooks:new"), {"agent": agent.pk}).status_code == 200
     made = browser.post(reverse("webhooks:new"), {**FORM, "agent": agent.pk})
     webhook = Webhook.objects.get()
-    found = re.search(r'id="new-secret" class="mono">([^<]+)<', made.content.decode())
+    found = re.search(r'id="new-secret" class="mono plain">([^<]+)<', made.content.decode())
     assert found
     assert (webhook.owner, webhook.agent, webhook.style) == (owner, agent, "github")
     assert send(webhook, b"{}", signed("github", b"{}", "one", found[1])).status_code == 202
