@@ -80,8 +80,10 @@ def check_secret(style: str, secret: str) -> str:
         problem = f"A secret has at least {SHORTEST_SECRET} characters, and at most {LONGEST_SECRET}."
     elif style == Style.STANDARD and len(_decoded(secret)) < SHORTEST_SECRET:
         problem = f"A secret of Standard Webhooks is {PREFIX} and at least {SHORTEST_SECRET} bytes in Base64."
-    elif not secret.isascii() or not secret.isprintable() or " " in secret:
-        problem = "A secret is made of letters, digits and signs, without spaces."
+    elif not secret.isprintable():
+        problem = "A secret is one line of letters, digits and signs."
+    elif style == Style.BEARER and (not secret.isascii() or " " in secret):
+        problem = "A bearer token is made of letters, digits and signs, without spaces: it is sent in a header."
     if problem:
         raise ZergError("bad_webhook", problem, {"secret": problem})
     return secret
