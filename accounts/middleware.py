@@ -14,6 +14,8 @@ def own_timezone(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
     """Pages show times in the person's zone."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        if request.path_info.startswith("/hooks/"):  # whoever is signed in there: no session is read
+            return get_response(request)
         with timezone.override(zone_of(getattr(request.user, "timezone", "UTC"))):
             return get_response(request)
 

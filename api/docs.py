@@ -175,6 +175,7 @@ EXAMPLES: dict[str, Any] = {
     "content": "What is new?",
     "agent_id": 1,
     "expression": "0 7 * * 1-5",
+    "prompt": "Look at what came in: {{payload}}",
     "input": "What is new?",
     "enabled": False,
 }

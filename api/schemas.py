@@ -221,6 +221,53 @@ class NewSchedule(ScheduleFields):
     expression: Annotated[str, _line(200)] = Field(min_length=1, description="Cron text, seconds, or a time.")
 
 
+WebhookStyle = Literal["standard", "github", "bearer"]
+ContextPolicy = Literal["nothing", "last_result", "last_runs", "summary", "whole_thread"]
+CheckKindName = Literal["", "contains", "regex", "json_schema", "tool"]
+NotifyPolicy = Literal["always", "changed", "found", "failure"]
+
+
+class WebhookFilter(Page):
+    """Which webhooks."""
+
+    agent_id: Id | None = None
+
+
+class WebhookFields(Subset):
+    """Everything of a webhook that can be written. What is left out stays as it is."""
+
+    agent_id: StrictInt = Field(0, description="The agent that runs.")
+    name: Annotated[str, _line(120)] = ""
+    secret: Annotated[str, _line(500)] = Field(
+        "", description="A secret of your own. The one before goes on to count for 24 hours."
+    )
+    prompt: Instructions = Field("", description="What the agent is told; `{{payload}}` stands for what was sent.")
+    enabled: StrictBool = True
+    thread_mode: Literal["own", "bound", "new"] = "own"
+    thread_id: StrictInt | None = Field(None, description="The thread it writes into, with thread_mode “bound”.")
+    context_policy: ContextPolicy = Field("last_result", description="What the model sees beside the message.")
+    context_runs: StrictInt = Field(3, ge=1, le=100, description="How many runs, for “last_runs”.")
+    check_kind: CheckKindName = Field("", description="When an answer counts as success; empty: when there is one.")
+    check_text: Annotated[str, StringConstraints(max_length=20_000)] = Field("", description="What it is held against.")
+    notify_policy: NotifyPolicy = Field("failure", description="When you are told of the end of a run.")
+    notify_email: StrictBool = False
+    notify_hook_id: StrictInt | None = Field(None, description="The outgoing webhook that is told, too.")
+
+
+class NewWebhook(WebhookFields):
+    """A new webhook of an agent."""
+
+    model_config = ConfigDict(json_schema_extra=None)
+
+    agent_id: StrictInt = Field(description="The agent that runs.")
+    name: Annotated[str, _line(120)] = Field(min_length=1)
+    style: WebhookStyle = Field("standard", description="How senders show that they know the secret. It stays.")
+    prompt: Instructions = Field(
+        min_length=1, description="What the agent is told; `{{payload}}` stands for what was sent."
+    )
+    secret: Annotated[str, _line(500)] = Field("", description="A secret of your own; empty: Zerg makes one.")
+
+
 class Preview(BaseModel):
     """A schedule that is not stored: when would it run?"""
 

@@ -7,7 +7,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.schemas import BusyPolicy, Reason, RunStatusName, ScheduleKind, Strategy
+from api.schemas import (
+    BusyPolicy,
+    CheckKindName,
+    ContextPolicy,
+    NotifyPolicy,
+    Reason,
+    RunStatusName,
+    ScheduleKind,
+    Strategy,
+    WebhookStyle,
+)
 
 
 class Shape(BaseModel):
@@ -239,3 +249,56 @@ class Occurrence(Shape):
     reason: str | None
     lateness_seconds: float
     run_id: int | None
+
+
+class Webhook(Shape):
+    id: int
+    agent_id: int
+    name: str
+    url: str = Field(description="Where services send to.")
+    style: WebhookStyle
+    secret_hint: str = Field(description="How the secret ends; the whole is never given again.")
+    old_secret_until: datetime | None = Field(description="Until then the secret before counts, too.")
+    prompt: str
+    enabled: bool
+    thread_mode: Literal["own", "bound", "new"]
+    thread_id: int | None
+    context_policy: ContextPolicy
+    context_runs: int
+    check_kind: CheckKindName
+    check_text: str
+    notify_policy: NotifyPolicy
+    notify_email: bool
+    notify_hook_id: int | None
+    last_received_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class MadeWebhook(Webhook):
+    """A new webhook."""
+
+    secret: str = Field(description="Shown this once.")
+
+
+class NewSecret(Shape):
+    secret: str = Field(description="Shown this once.")
+    old_secret_until: datetime | None = Field(description="Until then the secret before counts, too.")
+
+
+class WebhookDelivery(Shape):
+    id: int
+    delivery_id: str | None = Field(description="The sender's own name for it.")
+    verdict: Literal["accepted", "repeated", "refused"]
+    reason: str | None
+    is_test: bool
+    run_id: int | None
+    received_at: datetime
+
+
+class WholeDelivery(WebhookDelivery):
+    """A request with what it said, and what it was told."""
+
+    headers: dict[str, str] = Field(description="Without signatures and tokens.")
+    body: str
+    answer: dict[str, Any]

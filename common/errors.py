@@ -7,6 +7,7 @@ from collections.abc import Mapping
 STATUS_OF = {
     "not_found": 404,
     "not_signed_in": 401,
+    "bad_signature": 401,
     "forbidden": 403,
     "conflict": 409,
     "busy": 409,

@@ -9,8 +9,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from accounts.models import User
@@ -30,6 +28,7 @@ from common.errors import ZergError
 from common.paging import QuickPaginator
 from runs.admin import AgentAdminWithRuns
 from triggers import services
+from triggers.hook_admin import run_link  # the admin finds the pages of webhooks by it, too
 from triggers.models import Occurrence, Schedule
 
 if TYPE_CHECKING:
@@ -92,12 +91,6 @@ class OccurrenceInline(HistoryInline[Occurrence]):
     @admin.display(description="Run")
     def its_run(self, occurrence: Occurrence) -> SafeString | str:
         return run_link(occurrence.run_id)
-
-
-def run_link(run_id: int | None) -> SafeString | str:
-    if run_id is None:
-        return "–"
-    return format_html('<a href="{}">Run {}</a>', reverse("admin:runs_run_change", args=[run_id]), run_id)
 
 
 def condition_of(schedule: Schedule) -> SafeString:

@@ -31,6 +31,7 @@ urlpatterns = [
     path("", include("threads.urls")),
     path("", include("runs.urls")),
     path("", include("triggers.urls")),
+    path("", include("triggers.hook_urls")),
     path("", include("api.urls")),
     path("admin/", admin.site.urls),
 ]

@@ -16,7 +16,8 @@ from runs.models import Delivery, Run, RunStatus, Step
 from runs.outgoing import add_hook
 from threads.models import Thread
 from threads.services import change, create_thread, log_line
-from triggers.models import Occurrence, Schedule
+from triggers.hooks.services import create_webhook
+from triggers.models import Occurrence, Received, Schedule
 from triggers.services import create_schedule
 
 Populate = Callable[[int], None]
@@ -65,6 +66,8 @@ def _one(number: int) -> None:
     )
     hook, _ = add_hook(person, name=f"Board {number}", url="https://example.org/key")
     Delivery.objects.create(owner=person, run=run, hook=hook, way="hook", target=hook.url)
+    webhook, _ = create_webhook(agent, owner=person, style="github", name=f"Webhook {number}", prompt="Look.")
+    Received.objects.create(webhook=webhook, verdict="accepted", body="{}", run=run, received_at=timezone.now())
 
 
 def make_run(agent: Agent, thread: Thread, person: User, status: str = RunStatus.SUCCEEDED) -> Run:

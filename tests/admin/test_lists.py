@@ -14,13 +14,13 @@ from accounts.models import ApiToken, User, Workspace
 from agents.models import Agent, AgentVersion, LanguageModel, Provider
 from runs.models import Delivery, OutgoingHook, Run, Step
 from threads.models import Thread, ThreadMessage
-from triggers.models import Occurrence, Schedule
+from triggers.models import Occurrence, Received, Schedule, Webhook
 
 from .conftest import Populate
 
 MODELS: list[type[Model]] = [
     User, Workspace, ApiToken, Agent, AgentVersion, Provider, LanguageModel, Thread, ThreadMessage, Run, Step,
-    Schedule, Occurrence, OutgoingHook, Delivery,
+    Schedule, Occurrence, OutgoingHook, Delivery, Webhook, Received,
 ]  # fmt: skip
 named = pytest.mark.parametrize("model", MODELS, ids=lambda model: model.__name__)
 

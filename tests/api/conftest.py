@@ -20,7 +20,8 @@ from runs.models import Run, RunStatus
 from runs.services import start_run
 from threads.models import Thread
 from threads.services import add_message, change, create_thread
-from triggers.models import Occurrence, Schedule
+from triggers.hooks.services import create_webhook
+from triggers.models import Occurrence, Received, Schedule, Webhook
 from triggers.services import create_schedule
 
 
@@ -81,7 +82,8 @@ def end(run: Run, status: RunStatus = RunStatus.SUCCEEDED) -> Run:
 
 @dataclass
 class World:
-    """One of everything: a quiet thread whose run has ended, a busy one of another agent, a schedule with a ledger."""
+    """One of everything: a quiet thread whose run has ended, a busy one of another agent, a schedule with a ledger,
+    a webhook with a log."""
 
     agent: Agent
     thread: Thread
@@ -89,6 +91,8 @@ class World:
     busy_agent: Agent
     queued: Run
     schedule: Schedule
+    webhook: Webhook
+    delivery: Received
 
 
 def doubt(run: Run) -> Run:
@@ -114,7 +118,11 @@ def world(owner: User, agent: Agent, thread: Thread) -> World:
     schedule = create_schedule(agent, owner=owner, expression="0 7 * * *", prompt="Look.")
     now = timezone.now()
     Occurrence.objects.create(schedule=schedule, scheduled_for=now, fired_at=now, outcome="ran", run=ended)
-    return World(agent, thread, ended, busy_agent, queued, schedule)
+    webhook, _ = create_webhook(agent, owner=owner, style="standard", name="Orders", prompt="Look: {{payload}}")
+    delivery = Received.objects.create(
+        webhook=webhook, delivery_id="one", verdict="accepted", body='{"order": 1}', received_at=now, run=ended
+    )
+    return World(agent, thread, ended, busy_agent, queued, schedule, webhook, delivery)
 
 
 @pytest.fixture

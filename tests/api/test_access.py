@@ -17,6 +17,7 @@ from tests.api.conftest import Api, World, doubt
 MISSING = 987_654
 MESSAGE = {"role": "user", "content": "Hi"}
 SCHEDULE = {"agent_id": "AGENT", "expression": "0 8 * * *"}
+WEBHOOK = {"agent_id": "AGENT", "name": "New", "prompt": "Look: {{payload}}"}
 TIMING = {"expression": "0 8 * * *"}
 SAVED: Any = {"format": "zerg-thread", "title": "Saved", "messages": []}
 
@@ -60,10 +61,21 @@ MATRIX: dict[tuple[str, str], tuple[int, int, int, Any]] = {
     ("DELETE", "/schedules/{schedule_id}"): (204, 404, 404, None),
     ("POST", "/schedules/{schedule_id}/run"): (202, 404, 404, None),
     ("GET", "/schedules/{schedule_id}/occurrences"): (200, 404, 404, None),
+    ("GET", "/webhooks"): (200, 200, 200, None),
+    ("POST", "/webhooks"): (201, 201, 404, WEBHOOK),
+    ("GET", "/webhooks/{webhook_id}"): (200, 404, 404, None),
+    ("PUT", "/webhooks/{webhook_id}"): (200, 404, 404, {"name": "Other"}),
+    ("PATCH", "/webhooks/{webhook_id}"): (200, 404, 404, {"name": "Other"}),
+    ("DELETE", "/webhooks/{webhook_id}"): (204, 404, 404, None),
+    ("POST", "/webhooks/{webhook_id}/rotate"): (200, 404, 404, None),
+    ("POST", "/webhooks/{webhook_id}/test"): (202, 404, 404, None),
+    ("GET", "/webhooks/{webhook_id}/deliveries"): (200, 404, 404, None),
+    ("GET", "/webhooks/{webhook_id}/deliveries/{delivery_id}"): (200, 404, 404, None),
+    ("POST", "/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"): (202, 404, 404, None),
     ("GET", "/search"): (200, 200, 200, None),
     ("GET", "/models"): (200, 200, 200, None),
 }
-PRIVATE_LISTS = ("/threads", "/runs", "/schedules", "/search?q=Hello")
+PRIVATE_LISTS = ("/threads", "/runs", "/schedules", "/webhooks", "/search?q=Hello")
 
 
 def operations() -> dict[tuple[str, str], Operation]:
@@ -82,6 +94,7 @@ def address(path: str, world: World) -> str:
     if path.endswith("/mark-done") and run.reason != "may_have_happened":
         doubt(run)
     ids = {"agent_id": world.agent.pk, "thread_id": world.thread.pk, "run_id": run.pk, "schedule_id": world.schedule.pk}
+    ids |= {"webhook_id": world.webhook.pk, "delivery_id": world.delivery.pk}
     if "{message_id}" in path:
         busy = world.queued.thread
         waiting = start_run(busy, text="Later", author=busy.owner, trigger=Run.Trigger.API, key="waits")
@@ -130,6 +143,7 @@ def test_strangers_answer_is_that_of_a_missing_object(route: tuple[str, str], wo
     assert response.status_code == expected, response.content
     if expected == 404:
         world.agent.pk = world.thread.pk = world.ended.pk = world.queued.pk = world.schedule.pk = MISSING
+        world.webhook.pk = world.delivery.pk = MISSING
         missing = stranger_api.call(route[0], address(route[1], world), body_for(body, world))
         assert (missing.status_code, missing.content) == (404, response.content)
 

@@ -36,6 +36,13 @@ CONTRACT = {
     "/api/schedules/preview": {"post"},
     "/api/schedules/{schedule_id}/run": {"post"},
     "/api/schedules/{schedule_id}/occurrences": {"get"},
+    "/api/webhooks": {"get", "post"},
+    "/api/webhooks/{webhook_id}": {"get", "put", "patch", "delete"},
+    "/api/webhooks/{webhook_id}/rotate": {"post"},
+    "/api/webhooks/{webhook_id}/test": {"post"},
+    "/api/webhooks/{webhook_id}/deliveries": {"get"},
+    "/api/webhooks/{webhook_id}/deliveries/{delivery_id}": {"get"},
+    "/api/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": {"post"},
     "/api/search": {"get"},
     "/api/models": {"get"},
 }
@@ -138,7 +145,7 @@ def test_schemas_are_sound(document: dict[str, Any]) -> None:
 def test_a_client_made_from_the_document_sends_no_defaults_where_what_is_left_out_stays(
     document: dict[str, Any],
 ) -> None:
-    for name in ("AgentFields", "ThreadFields", "ScheduleFields"):
+    for name in ("AgentFields", "ThreadFields", "ScheduleFields", "WebhookFields"):
         schema = document["components"]["schemas"][name]
         assert "required" not in schema
         assert not any("default" in part for part in schema["properties"].values())

@@ -27,6 +27,8 @@ NAMES = [
     (r"^runs/<int:(pk|run_id)>", "run"),
     (r"<int:index>", "step"),
     (r"^schedules/<int:pk>", "schedule"),
+    (r"^webhooks/<int:pk>", "webhook"),
+    (r"<int:received_id>", "received"),
     (r"^settings/models/<int:pk>", "provider"),
     (r"^settings/tokens/<int:pk>", "token"),
     (r"^settings/notices/webhooks/<int:pk>", "hook"),
@@ -74,11 +76,21 @@ class World:
         self.ids["empty"] = self._made("thread", {"agent_id": self.ids["bare"]})
         self.ids["failed"] = self._failed_run()
         self.ids["hook"] = self._hook()
+        about: dict[str, object] = {
+            "agent_id": self.ids["agent"],
+            "name": "Orders",
+            "style": "github",
+            "prompt": "Look: {{payload}}",
+        }
+        self.ids["webhook"] = self._made("webhook", about)
+        self.ids["received"] = self._made(f"webhooks/{self.ids['webhook']}/test", {})
         return self
 
     def _made(self, kind: str, fields: dict[str, object]) -> int:
+        """The id of what is made by a call of the API: under the plural of its kind, or by a deed."""
+        path = kind if "/" in kind else f"{kind}s"
         headers = {"Authorization": f"Bearer {self.stack.accounts.token}"}
-        answer = self.context.request.post(f"{self.stack.origin}/api/{kind}s", data=fields, headers=headers)
+        answer = self.context.request.post(f"{self.stack.origin}/api/{path}", data=fields, headers=headers)
         assert answer.ok, answer.text()
         return int(answer.json()["id"])
 
@@ -189,7 +201,13 @@ def dialogs(world: World) -> Iterator[tuple[str, Page]]:
 def refused_forms(world: World) -> Iterator[tuple[str, Page]]:
     """Forms as they come back when something is missing in them."""
     page = world.context.new_page()
-    for path in ("/agents/new/", "/schedules/new/", "/settings/models/new/?preset=openai", "/settings/profile/"):
+    for path in (
+        "/agents/new/",
+        "/schedules/new/",
+        "/webhooks/new/",
+        "/settings/models/new/?preset=openai",
+        "/settings/profile/",
+    ):
         page.goto(world.address(path))
         with page.expect_response(lambda answer: answer.request.method == "POST"):
             page.evaluate(EMPTY_AND_SEND)

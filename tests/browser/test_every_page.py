@@ -15,7 +15,7 @@ from tests.flows.stack import Stack
 
 PARTS = [
     *("home", "agents", "threads", "conversations", "runs", "schedules", "settings", "api"),
-    *("inbox", "search", "keys", "messages", "welcome"),
+    *("inbox", "search", "keys", "messages", "webhooks", "welcome"),
     *("dialogs", "refused forms", "signed out"),
 ]
 

@@ -19,7 +19,12 @@ async def things(owner: Person) -> dict[str, int]:
     run = await owner.ask(thread, unique())
     (message, *_) = await owner.messages(thread)
     schedule = await owner.post("/api/schedules", {"agent_id": agent["id"], "expression": "0 0 1 1 *"})
+    about = {"agent_id": agent["id"], "name": "Orders", "prompt": "Look: {{payload}}"}
+    webhook = await owner.post("/api/webhooks", about)
+    received = await owner.post(f"/api/webhooks/{webhook['id']}/test", status=202)
+    await owner.ended(received["run_id"])
     found = {"agent": agent, "thread": thread, "run": run, "message": message, "schedule": schedule}
+    found |= {"webhook": webhook, "received": received}
     return {name: thing["id"] for name, thing in found.items()}
 
 
@@ -57,6 +62,11 @@ PAGES = [
     ("POST", "/runs/{run}/try-now/"),
     ("POST", "/runs/{run}/last-messages/"),
     ("GET", "/threads/{thread}/context/"),
+    ("GET", "/webhooks/{webhook}/"),
+    ("POST", "/webhooks/{webhook}/secret/"),
+    ("POST", "/webhooks/{webhook}/test/"),
+    ("GET", "/webhooks/{webhook}/log/{received}/"),
+    ("POST", "/webhooks/{webhook}/log/{received}/replay/"),
 ]
 ROUTES = [
     ("GET", "/api/agents/{agent}", None),
@@ -73,13 +83,20 @@ ROUTES = [
     ("POST", "/api/schedules", {"agent_id": "{agent}", "expression": "0 0 1 1 *"}),
     ("POST", "/api/schedules/{schedule}/run", None),
     ("PATCH", "/api/schedules/{schedule}", {"enabled": False}),
+    ("POST", "/api/webhooks", {"agent_id": "{agent}", "name": "Mine now", "prompt": "Look"}),
+    ("PATCH", "/api/webhooks/{webhook}", {"enabled": False}),
+    ("POST", "/api/webhooks/{webhook}/rotate", None),
+    ("POST", "/api/webhooks/{webhook}/test", None),
+    ("GET", "/api/webhooks/{webhook}/deliveries/{received}", None),
+    ("POST", "/api/webhooks/{webhook}/deliveries/{received}/replay", None),
 ]
 
 
 async def rows_of(owner: Person, things: dict[str, int]) -> list[Any]:
     """All that a stranger could have changed."""
     paths = ("/api/agents/{agent}", "/api/threads/{thread}/messages", "/api/threads/{thread}/runs",
-             "/api/schedules/{schedule}", "/api/threads/{thread}")  # fmt: skip
+             "/api/schedules/{schedule}", "/api/threads/{thread}", "/api/webhooks/{webhook}",
+             "/api/webhooks/{webhook}/deliveries")  # fmt: skip
     return [await owner.get(path.format(**things)) for path in paths]
 
 

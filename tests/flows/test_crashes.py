@@ -6,7 +6,7 @@ import asyncio
 import signal
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 import redis
@@ -139,6 +139,36 @@ async def test_a_worker_that_starts_without_a_broker_finds_work(zerg: Zerg) -> N
     zerg.kill("worker", "broker")
     zerg.restart("worker")
     assert (await zerg.owner.ask(thread, unique()))["status"] == "succeeded"
+
+
+async def test_a_webhook_is_answered_while_worker_and_broker_are_gone_and_runs_when_they_are_back(zerg: Zerg) -> None:
+    agent = await zerg.owner.agent()
+    about = {"agent_id": agent["id"], "name": "Orders", "style": "bearer", "prompt": "Look: {{payload}}"}
+    webhook = await zerg.owner.post("/api/webhooks", about)
+    path = webhook["url"].removeprefix(zerg.stack.origin)
+    sender = replace(zerg.owner, token=webhook["secret"])
+    orders = {f"order-{number}": unique() for number in range(3)}
+
+    async def send(order: str) -> Object:
+        answer = await sender.call("POST", path, {"text": orders[order]}, headers={"Idempotency-Key": order})
+        assert answer.status == 202, answer.text
+        told: Object = answer.json
+        return told
+
+    zerg.kill("worker", "broker")
+    began = time.monotonic()
+    told = [await send(order) for order in orders]
+    print(f"without a broker: {len(told)} webhooks answered in {time.monotonic() - began:.2f} s")
+    assert [await send(order) for order in orders] == told
+    assert (await zerg.owner.get(f"/api/runs/{told[0]['run_id']}"))["status"] == "queued"
+    zerg.restart("broker", "worker")
+    runs = [await zerg.owner.ended(one["run_id"]) for one in told]
+
+    assert [(run["status"], run["trigger"], run["attempt"]) for run in runs] == [("succeeded", "webhook", 1)] * 3
+    rows = await zerg.owner.messages({"id": told[0]["thread_id"]})
+    asked = [row["content"] for row in rows if row["role"] == "user"]
+    assert [text in content for text, content in zip(orders.values(), asked, strict=True)] == [True] * 3
+    assert await send("order-0") == told[0]
 
 
 async def test_a_stream_loses_nothing_when_the_broker_is_killed(zerg: Zerg) -> None:

@@ -19,13 +19,19 @@ from runs import states
 from runs.endings import Ending
 from runs.models import Run, RunStatus
 from runs.records import end
-from triggers.models import Schedule
+from triggers.hooks import log
+from triggers.hooks.log import Pace
+from triggers.hooks.services import create_webhook
+from triggers.models import Schedule, Webhook
 from triggers.services import create_schedule
+
+from .hooks import SECRETS
 
 NOON = datetime(2026, 3, 27, 12, tzinfo=UTC)
 """A Friday, two days before the clocks of Berlin go forward."""
 
 MakeSchedule = Callable[..., Schedule]
+MakeWebhook = Callable[..., Webhook]
 
 
 @pytest.fixture
@@ -65,6 +71,20 @@ def ledger(schedule: Schedule) -> list[tuple[str, str]]:
     """The outcomes with their due times, newest first."""
     rows = schedule.occurrences.values_list("outcome", "scheduled_for")
     return [(outcome, f"{due:%m-%d %H:%M}") for outcome, due in rows]
+
+
+@pytest.fixture
+def make_webhook(agent: Agent, owner: User, monkeypatch: pytest.MonkeyPatch) -> MakeWebhook:
+    """Makes a webhook of ``owner`` for ``agent``, by default in the style of Standard Webhooks."""
+    # Ids begin anew with each test, and so does what was done for them.
+    monkeypatch.setattr(log, "_of_strangers", Pace(at_once=20, per_second=0.1))
+    monkeypatch.setattr(log, "_of_known", Pace(at_once=log.KEPT, per_second=2))
+
+    def make(style: str = "standard", **fields: Any) -> Webhook:
+        given = {"owner": owner, "name": "Orders", "prompt": "Look:\n\n{{payload}}", "secret": SECRETS[style], **fields}
+        return create_webhook(given.pop("agent", agent), style=style, **given)[0]
+
+    return make
 
 
 DONE = Ending(RunStatus.SUCCEEDED, Run.Reason.COMPLETED)

@@ -26,6 +26,7 @@ class Migration(migrations.Migration):
                 ('reason', models.CharField(blank=True, max_length=300)),
                 ('headers', models.JSONField(default=dict, help_text='Without signatures and tokens.')),
                 ('body', models.TextField(blank=True)),
+                ('digest', models.CharField(blank=True, editable=False, help_text='SHA-256 of the body as it came.', max_length=64)),
                 ('is_test', models.BooleanField(default=False)),
                 ('answer', models.JSONField(default=dict, help_text='What the sender was told.')),
                 ('received_at', models.DateTimeField()),
@@ -57,6 +58,7 @@ class Migration(migrations.Migration):
                 ('enabled', models.BooleanField(default=True)),
                 ('disabled_reason', models.CharField(blank=True, max_length=300)),
                 ('last_received_at', models.DateTimeField(blank=True, editable=False, null=True)),
+                ('room', models.FloatField(default=0, editable=False, help_text='How many more fitted then, before it was too fast.')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('updated_at', models.DateTimeField(auto_now=True)),
             ],
@@ -288,6 +290,10 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name='received',
             index=models.Index(fields=['received_at'], name='received_by_age'),
+        ),
+        migrations.AddIndex(
+            model_name='received',
+            index=models.Index(condition=models.Q(('verdict', 'accepted'), _negated=True), fields=['webhook', '-id'], name='received_not_accepted'),
         ),
         migrations.AddConstraint(
             model_name='received',

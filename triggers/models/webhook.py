@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
@@ -11,6 +12,9 @@ from common.access import OwnedQuerySet
 from runs.models import OutgoingHook, Run
 from runs.terms import CheckKind, Context, Notify, Terms
 from threads.models import Thread
+
+UNTRUSTED = ("bad_signature", "too_large")
+"""Codes of the refusals that come before a signature holds."""
 
 
 class Webhook(models.Model):
@@ -58,6 +62,7 @@ class Webhook(models.Model):
     enabled = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=300, blank=True)
     last_received_at = models.DateTimeField(null=True, blank=True, editable=False)
+    room = models.FloatField(default=0, editable=False, help_text="How many more fitted then, before it was too fast.")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
     objects = OwnedQuerySet["Webhook"].as_manager()
@@ -71,6 +76,11 @@ class Webhook(models.Model):
     @staticmethod
     def visible_to(user: User) -> Q:
         return Q(owner=user) & Q(is_member(user, "agent__workspace"))
+
+    @property
+    def url(self) -> str:
+        """Where services send to."""
+        return f"{settings.PUBLIC_ORIGIN}/hooks/{self.token}"
 
     @property
     def terms(self) -> Terms:
@@ -103,6 +113,7 @@ class Received(models.Model):
     reason = models.CharField(max_length=300, blank=True)
     headers = models.JSONField(default=dict, help_text="Without signatures and tokens.")
     body = models.TextField(blank=True)
+    digest = models.CharField(max_length=64, blank=True, editable=False, help_text="SHA-256 of the body as it came.")
     is_test = models.BooleanField(default=False)
     run = models.ForeignKey(Run, null=True, on_delete=models.SET_NULL, related_name="received")
     answer = models.JSONField(default=dict, help_text="What the sender was told.")
@@ -122,10 +133,17 @@ class Received(models.Model):
         indexes = [
             models.Index(fields=["webhook", "-id"], name="received_of_webhook"),
             models.Index(fields=["received_at"], name="received_by_age"),
+            models.Index(fields=["webhook", "-id"], condition=~Q(verdict="accepted"), name="received_not_accepted"),
         ]
 
     def __str__(self) -> str:
         return f"Request {self.pk} to {self.webhook_id}"
+
+    @property
+    def is_replayable(self) -> bool:
+        """Whether it was sent by somebody who knows the secret: another's words must not reach the agent."""
+        told = self.answer.get("error") or {}
+        return bool(self.body) and told.get("code") not in UNTRUSTED
 
     @staticmethod
     def visible_to(user: User) -> Q:
