@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -22,6 +22,7 @@ from accounts.models import Membership
 from common.bulk import save_each
 from common.errors import ZergError
 from runs import notices
+from runs.hints import wake_lookers
 from runs.models import UNFINISHED, Notice, Run
 from runs.services import prompt_for, start_runs
 from threads.services import clean_content
@@ -39,6 +40,7 @@ LOOK = 10 * BATCH
 """So many are dealt with before the clock looks whose turn it is now."""
 
 ONE_TIME = "It was for one time only."
+STILL_LOOKING = "It was still looking for the time before."
 Outcome = Occurrence.Outcome
 
 
@@ -123,6 +125,8 @@ def _fire(found: Sequence[Reckoning]) -> dict[int, Occurrence]:
     )
     occurrences = _decide(_without_known(claimed))
     Occurrence.objects.bulk_create(occurrences)
+    if any(occurrence.outcome == Outcome.CHECKING for occurrence in occurrences):
+        transaction.on_commit(wake_lookers)
     _save([reckoning.schedule for reckoning in claimed])
     return {occurrence.schedule_id: occurrence for occurrence in occurrences}
 
@@ -196,7 +200,7 @@ def _without_known(claimed: Sequence[Reckoning]) -> list[Reckoning]:
 
 def _decide(claimed: Sequence[Reckoning]) -> list[Occurrence]:
     """The ledger's rows for the newest due times, not saved yet; starts the runs where there are to be some."""
-    unfinished = _unfinished_runs(claimed)
+    unfinished, looking = _unfinished_runs(claimed), _still_looking(claimed)
     decided: dict[int, Occurrence] = {}
     prompts: dict[int, str] = {}
     for reckoning in claimed:
@@ -204,8 +208,14 @@ def _decide(claimed: Sequence[Reckoning]) -> list[Occurrence]:
         try:
             if refused := _refused(reckoning, unfinished):
                 decided[schedule.pk] = refused
+                continue
+            prompt = clean_content(prompt_for(schedule.agent, schedule.prompt))
+            if schedule.pk in looking:
+                decided[schedule.pk] = newest_row(reckoning, Outcome.SKIPPED, STILL_LOOKING)
+            elif schedule.watch_kind:
+                decided[schedule.pk] = newest_row(reckoning, Outcome.CHECKING)
             else:
-                prompts[schedule.pk] = clean_content(prompt_for(schedule.agent, schedule.prompt))
+                prompts[schedule.pk] = prompt
         except ZergError as error:
             decided[schedule.pk] = newest_row(reckoning, Outcome.SKIPPED, error.message)
     to_start = [reckoning for reckoning in claimed if reckoning.schedule.pk in prompts]
@@ -251,6 +261,15 @@ def _unfinished_runs(claimed: Sequence[Reckoning]) -> set[int]:
     return set(Run.objects.filter(pk__in=last, status__in=UNFINISHED).values_list("pk", flat=True)) if last else set()
 
 
+def _still_looking(claimed: Sequence[Reckoning]) -> set[int]:
+    """The schedules that look at their address for an earlier time just now: two looks would see the same news."""
+    watching = [reckoning.schedule.pk for reckoning in claimed if reckoning.schedule.watch_kind]
+    if not watching:
+        return set()
+    rows = Occurrence.objects.filter(outcome=Outcome.CHECKING, schedule__in=watching)
+    return set(rows.values_list("schedule", flat=True))
+
+
 def _start(ready: Sequence[Reckoning], prompts: Mapping[int, str]) -> dict[int, Occurrence]:
     """Starts the runs, and gives the ledger's rows of their due times by the schedules' ids."""
     starts = []
@@ -292,3 +311,33 @@ def _write_off(schedule: Schedule, error: Exception) -> bool:
         Occurrence.objects.bulk_create([row], ignore_conflicts=True)
         _save([reckoning.schedule])
     return bool(claimed)
+
+
+def lock_for_look(schedule_id: int) -> Schedule | None:
+    """The schedule's row as ``go_on`` needs it, locked until the end of the transaction; None when it is gone."""
+    membership = Membership.objects.filter(user=OuterRef("owner"), workspace=OuterRef("agent__workspace"))
+    rows = Schedule.objects.filter(pk=schedule_id).select_for_update(of=("self",), no_key=True)
+    return rows.prefetch_related("agent", "owner").annotate(is_member=Exists(membership)).first()
+
+
+def go_on(schedule: Schedule, occurrence: Occurrence, tell: Callable[[str], str]) -> Occurrence:
+    """Starts the run of a due time for which it was looked first; ``schedule`` is from ``lock_for_look``.
+
+    ``tell`` makes the message of the prompt. Gives what becomes of the due time, not saved: what was true when it came
+    may not be any more.
+    """
+    if not schedule.enabled and not schedule.disabled_reason:
+        return Occurrence(outcome=Outcome.SKIPPED, reason="It was paused meanwhile.")
+    if reason := _refusal(schedule):
+        _disable(schedule, reason)
+        _save([schedule])
+        return Occurrence(outcome=Outcome.SKIPPED, reason=f"Refused: {reason}")
+    due = occurrence.scheduled_for
+    reckoning = Reckoning(schedule, timezone.now(), due, [], False, due, schedule.next_run_at)
+    try:
+        prompt = clean_content(tell(prompt_for(schedule.agent, schedule.prompt)))
+    except ZergError as error:
+        return Occurrence(outcome=Outcome.SKIPPED, reason=error.message)
+    decided = _start([reckoning], {schedule.pk: prompt})[schedule.pk]
+    _save([schedule])
+    return Occurrence(outcome=decided.outcome, reason="" if decided.run else decided.reason, run=decided.run)

@@ -18,6 +18,8 @@ from triggers.models import Occurrence, Schedule
 ORPHAN_SECONDS = 90
 """A run whose worker is gone must have been taken care of after so long."""
 
+LONGEST_LOOK = timedelta(minutes=10)
+
 Check = Callable[[], Iterator[str]]
 
 
@@ -116,8 +118,16 @@ def _rows_stay_in_their_thread_and_with_their_owner() -> Iterator[str]:
 
 
 def _every_due_time_tells_what_became_of_it() -> Iterator[str]:
-    for occurrence in Occurrence.objects.exclude(outcome=Occurrence.Outcome.RAN).filter(Q(reason="") | ~Q(run=None)):
+    decided = Occurrence.objects.exclude(outcome__in=[Occurrence.Outcome.RAN, Occurrence.Outcome.CHECKING])
+    for occurrence in decided.filter(Q(reason="") | ~Q(run=None)):
         yield f"occurrence {occurrence.pk}: was {occurrence.outcome} without a reason, or has a run"
+
+
+def _nothing_is_looked_at_for_ever() -> Iterator[str]:
+    limit = timezone.now() - LONGEST_LOOK
+    old = Q(held_until__lt=limit) | Q(held_until=None, fired_at__lt=limit) | ~Q(run=None)
+    for occurrence in Occurrence.objects.filter(old, outcome=Occurrence.Outcome.CHECKING):
+        yield f"occurrence {occurrence.pk}: says that it is looking since {occurrence.fired_at}"
 
 
 CHECKS: tuple[Check, ...] = (
@@ -129,4 +139,5 @@ CHECKS: tuple[Check, ...] = (
     _tokens_and_money_add_up,
     _rows_stay_in_their_thread_and_with_their_owner,
     _every_due_time_tells_what_became_of_it,
+    _nothing_is_looked_at_for_ever,
 )

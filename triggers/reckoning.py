@@ -16,6 +16,7 @@ from triggers.models import Occurrence, Schedule
 MOST_MISSED = 100
 """So many missed times get a row each; the newest due time says that there were more."""
 
+LATE = {Occurrence.Outcome.RAN: "ran", Occurrence.Outcome.CHECKING: "looked"}
 MISSED = "Zerg was off or too busy at this time."
 
 
@@ -66,8 +67,8 @@ def newest_row(
 ) -> Occurrence:
     """The ledger's row for the newest due time, not saved yet."""
     said = [reason]
-    if outcome == Occurrence.Outcome.RAN and reckoning.is_late:
-        said.append("Zerg was off or too busy at the time, so it ran late.")
+    if outcome in LATE and reckoning.is_late:
+        said.append(f"Zerg was off or too busy at the time, so it {LATE[outcome]} late.")
     if reckoning.more_missed:
         since = reckoning.missed[0].strftime("%Y-%m-%d %H:%M")
         said.append(f"More than {MOST_MISSED} times were missed since {since} UTC; the first {MOST_MISSED} are listed.")

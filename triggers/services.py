@@ -23,10 +23,12 @@ from threads.models import Thread
 from threads.services import clean_content
 from triggers import timing
 from triggers.models import Schedule
+from triggers.watching import telling, validate, watch_of
 
 TIMING = ("kind", "expression", "timezone")
 CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
+    "watch_kind", "watch_url", "watch_path",
 }  # fmt: skip
 
 
@@ -50,7 +52,7 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
     """
     _require_known(changes)
     current = _locked(schedule)
-    before, was_enabled, mode = timing_of(current), current.enabled, current.thread_mode
+    before, was_enabled, mode, watch = timing_of(current), current.enabled, current.thread_mode, watch_of(current)
     agents = {current.agent_id}
     for name, value in changes.items():
         setattr(current, name, value)
@@ -58,6 +60,8 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
     if "thread" not in changes and (current.thread_mode != mode or len(agents) > 1):
         current.thread = None
     _clean(current)
+    if watch_of(current) != watch:
+        current.watch_seen = {}
     current.is_default = current.is_default and current.kind == Schedule.Kind.CRON and len(agents) == 1
     if timing_of(current) != before or current.enabled != was_enabled:
         _set_next_time(current)
@@ -103,7 +107,7 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
     if current.agent.archived_at is not None:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
     (thread_id,) = threads_of([current])
-    prompt = clean_content(prompt_for(current.agent, current.prompt))
+    prompt = clean_content(telling.without_look(prompt_for(current.agent, current.prompt)))
     (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)])
     Schedule.objects.filter(pk=current.pk).update(thread=current.thread, last_run_at=clock.now())
     return run
@@ -257,6 +261,7 @@ def _clean(schedule: Schedule) -> None:
     for name in ("name", "prompt"):
         if text := getattr(schedule, name).strip():
             _clean_text(schedule, name, text)
+    validate(schedule)
     if not schedule.agent.workspace.memberships.filter(user=schedule.owner).exists():
         _refuse("owner", f"{schedule.owner} is no member of the workspace of {schedule.agent}.")
     is_bound = schedule.thread_mode == Schedule.ThreadMode.BOUND
