@@ -18,7 +18,7 @@ from api.schemas import NewSchedule, Page, Preview, ScheduleFields, ScheduleFilt
 from common.errors import ZergError
 from threads.models import Thread
 from triggers import services
-from triggers.models import Schedule
+from triggers.models import Occurrence, Schedule
 from triggers.serializers import occurrence_json, schedule_json
 
 router = Router(tags=["Schedules"])
@@ -99,8 +99,9 @@ def run_schedule(request: HttpRequest, schedule_id: int) -> HttpResponse:
     summary="Read the ledger",
 )
 def list_occurrences(request: HttpRequest, schedule_id: int, page: Query[Page]) -> HttpResponse:
-    """Every due time and what became of it, newest first."""
-    rows = _schedule(request, schedule_id).occurrences.order_by("-scheduled_for", "-id")
+    """Every due time and what became of it, newest first. One for which it is being looked is not there yet."""
+    rows = _schedule(request, schedule_id).occurrences.exclude(outcome=Occurrence.Outcome.CHECKING)
+    rows = rows.order_by("-scheduled_for", "-id")
     return listed(rows, page, occurrence_json)
 
 

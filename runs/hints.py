@@ -29,6 +29,11 @@ def wake_sender() -> None:
     _send("runs.tasks.deliver")
 
 
+def wake_lookers() -> None:
+    """Tells some worker that there is something to look at before runs."""
+    _send("triggers.tasks.look")
+
+
 def _send(task: str, *arguments: int) -> None:
     try:
         current_app.send_task(task, arguments, retry=False, ignore_result=True)

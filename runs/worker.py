@@ -175,6 +175,13 @@ def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
     return asyncio.run_coroutine_threadsafe(coroutine, _loop).result()
 
 
+def begin(coroutine: Coroutine[Any, Any, None]) -> Future[None]:
+    """Has ``coroutine`` run in the worker's loop, from any other thread. Does not wait."""
+    start()
+    assert _loop is not None
+    return asyncio.run_coroutine_threadsafe(coroutine, _loop)
+
+
 def take_up(run_id: int) -> None:
     """Has a run executed in the worker's loop, from any other thread. Does not wait."""
     process = start()

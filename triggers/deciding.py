@@ -21,6 +21,7 @@ from triggers.zones import zone
 
 Overlap, Missed = Schedule.Overlap, Schedule.Missed
 Outcome = Occurrence.Outcome
+STILL_LOOKING = "It was still looking for the time before."
 Slot = tuple[int, datetime]
 """A schedule's id with one of its due times."""
 
@@ -31,6 +32,8 @@ class Going:
 
     active: list[int] = field(default_factory=list)
     queued: list[int] = field(default_factory=list)
+    looks: bool = False
+    """It looks at its address for an earlier time just now."""
 
 
 @dataclass(frozen=True)
@@ -46,25 +49,28 @@ def decide(claimed: Sequence[Reckoning], *, known: Collection[Slot]) -> list[Occ
     """The ledger's rows for the due times, but for those ``known``: not saved yet. Starts runs where there are to be
     some, and switches off schedules that may not run any more, or have run as often as was asked."""
     going = _unfinished_runs(claimed)
+    looking = _still_looking(claimed)
     lasts = lasts_of([reckoning.schedule for reckoning in claimed])
     rows: list[Occurrence] = []
     to_start: list[ToStart] = []
     for reckoning in claimed:
         times = [due for due in reckoning.times if (reckoning.schedule.pk, due) not in known]
         schedule_id = reckoning.schedule.pk
-        for decided in _each(reckoning, times, going.get(schedule_id, Going()), lasts.get(schedule_id, NO_LAST)):
+        one = going.get(schedule_id, Going())
+        one.looks = schedule_id in looking
+        for decided in _each(reckoning, times, one, lasts.get(schedule_id, NO_LAST)):
             if isinstance(decided, ToStart):
                 to_start.append(decided)
             else:
                 rows.append(decided)
-    rows += _start(to_start)
+    rows += start(to_start)
     return sorted(rows, key=lambda one: one.scheduled_for)
 
 
 def _each(reckoning: Reckoning, times: Sequence[datetime], going: Going, last: Last) -> Iterator[Occurrence | ToStart]:
     """What is to become of the times of one schedule, in their order."""
     schedule = reckoning.schedule
-    if reason := _refusal(schedule):
+    if reason := refusal(schedule):
         switching.switch_off(schedule, reason)
         for due in times:
             yield row(reckoning, due, Outcome.SKIPPED, f"Refused: {reason}")
@@ -79,13 +85,24 @@ def _each(reckoning: Reckoning, times: Sequence[datetime], going: Going, last: L
         except ZergError as error:
             yield row(reckoning, due, Outcome.SKIPPED, error.message)
             continue
+        if schedule.watch_kind:
+            yield row(reckoning, due, *_look(going))
+            continue
         yield ToStart(reckoning, due, prompt)
         left = None if left is None else left - 1
         if left == 0:
             return  # what would have come after the last run does not come
 
 
-def _refusal(schedule: Schedule) -> str:
+def _look(going: Going) -> tuple[Outcome, str]:
+    """Of a schedule that looks first: two looks at once would see the same news."""
+    if going.looks:
+        return Outcome.SKIPPED, STILL_LOOKING
+    going.looks = True
+    return Outcome.CHECKING, ""
+
+
+def refusal(schedule: Schedule) -> str:
     """Why the schedule may not run, or may not run any more; empty when it may."""
     if not schedule.owner.is_active:
         return "its owner's account is switched off."
@@ -143,7 +160,16 @@ def _unfinished_runs(claimed: Sequence[Reckoning]) -> Mapping[int, Going]:
     return going
 
 
-def _start(ready: Sequence[ToStart]) -> list[Occurrence]:
+def _still_looking(claimed: Sequence[Reckoning]) -> set[int]:
+    """The schedules that look at their address for an earlier time just now."""
+    watching = [reckoning.schedule.pk for reckoning in claimed if reckoning.schedule.watch_kind]
+    if not watching:
+        return set()
+    rows = Occurrence.objects.filter(outcome=Outcome.CHECKING, schedule__in=watching)
+    return set(rows.values_list("schedule", flat=True))
+
+
+def start(ready: Sequence[ToStart]) -> list[Occurrence]:
     """Starts the runs, and gives the ledger's rows of their due times."""
     if not ready:
         return []

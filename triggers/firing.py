@@ -21,9 +21,11 @@ from django.utils import timezone
 from accounts.models import Membership
 from common.bulk import save_each
 from common.errors import ZergError
+from runs.hints import wake_lookers
 from triggers import switching
-from triggers.deciding import decide
+from triggers.deciding import ToStart, decide, refusal, start
 from triggers.models import Occurrence, Schedule
+from triggers.prompts import NO_LAST, lasts_of, prompt_of
 from triggers.reckoning import Reckoning, missed_rows, next_time, reckon, row
 from triggers.services import WHEN, tell_agents
 
@@ -43,6 +45,8 @@ WRITTEN = (
     "thread", "thread_since", "thread_runs", "thread_number",
 )  # fmt: skip
 """What the clock changes of a schedule. How its runs end is not among it: see ``triggers.outcomes``."""
+
+Outcome = Occurrence.Outcome
 
 
 def fire_due(seconds: float = 10) -> None:
@@ -126,6 +130,8 @@ def _fire(found: Sequence[Reckoning]) -> dict[int, Occurrence]:
     )
     occurrences = decide(claimed, known=_known(claimed))
     Occurrence.objects.bulk_create(occurrences)
+    if any(occurrence.outcome == Outcome.CHECKING for occurrence in occurrences):
+        transaction.on_commit(wake_lookers)
     _save([reckoning.schedule for reckoning in claimed])
     return {occurrence.schedule_id: occurrence for occurrence in occurrences}
 
@@ -206,3 +212,33 @@ def _write_off(schedule: Schedule, error: Exception) -> bool:
         Occurrence.objects.bulk_create([written], ignore_conflicts=True)
         _save([reckoning.schedule])
     return bool(claimed)
+
+
+def lock_for_look(schedule_id: int) -> Schedule | None:
+    """The schedule's row as ``go_on`` needs it, locked until the end of the transaction; None when it is gone."""
+    membership = Membership.objects.filter(user=OuterRef("owner"), workspace=OuterRef("agent__workspace"))
+    rows = Schedule.objects.filter(pk=schedule_id).select_for_update(of=("self",), no_key=True)
+    return rows.prefetch_related("agent", "owner").annotate(is_member=Exists(membership)).first()
+
+
+def go_on(schedule: Schedule, occurrence: Occurrence, change: str | None) -> Occurrence:
+    """Starts the run of a due time for which it was looked first; ``schedule`` is from ``lock_for_look``.
+
+    ``change`` is what the agent is told of what was seen. Gives what becomes of the due time, not saved: what was true
+    when it came may not be any more.
+    """
+    if not schedule.enabled and not schedule.disabled_reason:
+        return Occurrence(outcome=Outcome.SKIPPED, reason="It was paused meanwhile.")
+    if reason := refusal(schedule):
+        switching.switch_off(schedule, reason)
+        _save([schedule])
+        return Occurrence(outcome=Outcome.SKIPPED, reason=f"Refused: {reason}")
+    now, due = timezone.now(), occurrence.scheduled_for
+    reckoning = Reckoning(schedule, now, due, [], False, [due], schedule.next_run_at)
+    try:
+        prompt = prompt_of(schedule, now, lasts_of([schedule]).get(schedule.pk, NO_LAST), change=change)
+    except ZergError as error:
+        return Occurrence(outcome=Outcome.SKIPPED, reason=error.message)
+    (decided,) = start([ToStart(reckoning, due, prompt)])
+    _save([schedule])
+    return Occurrence(outcome=decided.outcome, reason="" if decided.run else decided.reason, run=decided.run)

@@ -18,6 +18,8 @@ from triggers.models import Occurrence, RunEnd, Schedule
 ORPHAN_SECONDS = 90
 """A run whose worker is gone must have been taken care of after so long."""
 
+LONGEST_LOOK = timedelta(minutes=10)
+
 Check = Callable[[], Iterator[str]]
 
 
@@ -136,7 +138,8 @@ def _every_due_time_tells_what_became_of_it() -> Iterator[str]:
         yield f"occurrence {occurrence.pk}: run {occurrence.run_id} is another schedule's"
     for row in ran.order_by().values("run").annotate(times=Count("pk")).filter(times__gt=1):
         yield f"run {row['run']}: is that of {row['times']} due times"
-    for occurrence in Occurrence.objects.exclude(outcome=Occurrence.Outcome.RAN).filter(Q(reason="") | ~Q(run=None)):
+    decided = Occurrence.objects.exclude(outcome__in=[Occurrence.Outcome.RAN, Occurrence.Outcome.CHECKING])
+    for occurrence in decided.filter(Q(reason="") | ~Q(run=None)):
         yield f"occurrence {occurrence.pk}: was {occurrence.outcome} without a reason, or has a run"
 
 
@@ -153,6 +156,13 @@ def _what_is_switched_off_stays_off() -> Iterator[str]:
         yield f"run {end.run_id}: its end was not counted for schedule {end.schedule_id}"
 
 
+def _nothing_is_looked_at_for_ever() -> Iterator[str]:
+    limit = timezone.now() - LONGEST_LOOK
+    old = Q(held_until__lt=limit) | Q(held_until=None, fired_at__lt=limit) | ~Q(run=None)
+    for occurrence in Occurrence.objects.filter(old, outcome=Occurrence.Outcome.CHECKING):
+        yield f"occurrence {occurrence.pk}: says that it is looking since {occurrence.fired_at}"
+
+
 CHECKS: tuple[Check, ...] = (
     _transcripts_count_without_gap,
     _one_active_run_in_a_thread,
@@ -163,4 +173,5 @@ CHECKS: tuple[Check, ...] = (
     _rows_stay_in_their_thread_and_with_their_owner,
     _every_due_time_tells_what_became_of_it,
     _what_is_switched_off_stays_off,
+    _nothing_is_looked_at_for_ever,
 )

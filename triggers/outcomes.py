@@ -10,7 +10,7 @@ between, the clock's with its next tick. The row can be taken away once, so each
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -77,11 +77,21 @@ def settle(schedule_ids: Collection[int]) -> None:
         changed[schedule.pk] = schedule
         if _count(schedule, end):
             stopped[schedule.pk] = schedule
-    save_each(list(changed.values()), ["failures_in_row", "back_off_until"])
+    _save(list(changed.values()), list(stopped.values()))
+
+
+def note_failure(schedule: Schedule, sentence: str) -> None:
+    """A look before a run has failed for good, which counts as a run that failed; under the schedule's lock."""
+    stops = _count(schedule, RunEnd(schedule_id=schedule.pk, failed=True, error=sentence[:200]))
+    _save([schedule], [schedule] if stops else [])
+
+
+def _save(changed: Sequence[Schedule], stopped: Sequence[Schedule]) -> None:
+    save_each(changed, ["failures_in_row", "back_off_until"])
     if stopped:
-        save_each(list(stopped.values()), ["enabled", "disabled_reason", "next_run_at", "off_from"])
-        tell_agents({schedule.agent_id for schedule in stopped.values()})
-        switching.tell_owners(stopped.values())
+        save_each(stopped, ["enabled", "disabled_reason", "next_run_at", "off_from"])
+        tell_agents({schedule.agent_id for schedule in stopped})
+        switching.tell_owners(stopped)
 
 
 def _count(schedule: Schedule, end: RunEnd) -> bool:

@@ -75,21 +75,31 @@ def lasts_of(schedules: Sequence[Schedule]) -> dict[int, Last]:
 
 
 def prompt_of(
-    schedule: Schedule, now: datetime, last: Last = NO_LAST, *, values: Mapping[str, str] | None = None
+    schedule: Schedule,
+    now: datetime,
+    last: Last = NO_LAST,
+    *,
+    values: Mapping[str, str] | None = None,
+    change: str | None = None,
 ) -> str:
-    """What a run of the schedule is told that starts ``now``; ``values`` are those of more variables.
+    """What a run of the schedule is told that starts ``now``; ``values`` are those of more variables. A ``change`` that
+    the prompt does not name stands below it, so that it is never lost.
 
     Raises ZergError when there is nothing to say, or what cannot be stored.
     """
     text = prompt_for(schedule.agent, schedule.prompt)
-    if not names_in(text):
+    names = names_in(text)
+    if change is not None and "change" not in names:
+        text, names = f"{text}\n\n## What changed\n\n{{{{change}}}}", {*names, "change"}
+    if not names:
         return clean_content(text)
     known = {
         "now": moment(now, schedule.timezone),
         "last_run": moment(last.began, schedule.timezone) if last.began else NEVER,
         "last_result": cut(last.result, RESULT_BYTES) or NO_RESULT,
     }
-    return clean_content(fill(text, {**known, **(values or {})}))
+    more = {"change": change} if change is not None else {}
+    return clean_content(fill(text, {**known, **(values or {}), **more}))
 
 
 def moment(time: datetime, zone: str) -> str:

@@ -18,6 +18,7 @@ from triggers.timing import Timing
 MOST_MISSED = 100
 """So many missed times get a row each; the newest due time says that there were more."""
 
+LATE = {Occurrence.Outcome.RAN: "ran", Occurrence.Outcome.CHECKING: "looked"}
 MISSED = "Zerg was off or too busy at this time."
 
 
@@ -126,8 +127,8 @@ def row(
 ) -> Occurrence:
     """The ledger's row for a due time, not saved yet. The newest one's says what else was missed."""
     said = [reason]
-    if outcome == Occurrence.Outcome.RAN and reckoning.is_late(due):
-        said.append("Zerg was off or too busy at the time, so it ran late.")
+    if outcome in LATE and reckoning.is_late(due):
+        said.append(f"Zerg was off or too busy at the time, so it {LATE[outcome]} late.")
     if due == reckoning.newest and reckoning.more_missed:
         since = reckoning.missed[0].strftime("%Y-%m-%d %H:%M")
         said.append(f"More than {MOST_MISSED} times were missed since {since} UTC; the first {MOST_MISSED} are listed.")

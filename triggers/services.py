@@ -34,6 +34,7 @@ from triggers.previews import bounds_of as bounds_of
 from triggers.previews import preview as preview
 from triggers.previews import preview_of as preview_of
 from triggers.prompts import NO_LAST, lasts_of, prompt_of
+from triggers.watching import telling, validate, watch_of
 
 TIMING = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "spread_seconds")
 WHEN = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "runs_made", "offset_seconds")
@@ -44,6 +45,7 @@ CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
     "roll_every", "roll_runs", "missed_limit", "most_runs", "failure_limit",
     "context_policy", "context_runs", "check_kind", "check_text",
+    "watch_kind", "watch_url", "watch_path",
 }  # fmt: skip
 
 
@@ -76,6 +78,8 @@ def update_schedule(schedule: Schedule, **changes: Any) -> Schedule:
     if "thread" not in changes and (current.thread_mode != before.thread_mode or len(agents) > 1):
         current.thread = None
     _clean(current)
+    if watch_of(current) != watch_of(before):
+        current.watch_seen = {}
     current.is_default = current.is_default and current.kind == Schedule.Kind.CRON and len(agents) == 1
     if current.spread_seconds != before.spread_seconds:
         _choose_offset(current)
@@ -127,7 +131,7 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
     now = clock.now()
     (thread_id,) = threads_of([(current, now)])
-    prompt = prompt_of(current, now, lasts_of([current]).get(current.pk, NO_LAST))
+    prompt = _prompt_by_hand(current, now)
     (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)])
     current.last_run_at = now
     current.save(update_fields=["thread", "thread_since", "thread_runs", "thread_number", "last_run_at"])
@@ -142,7 +146,7 @@ def rehearse(schedule: Schedule, *, actor: User) -> Run:
     current = _locked(schedule)
     if current.agent.archived_at is not None:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
-    prompt = prompt_of(current, clock.now(), lasts_of([current]).get(current.pk, NO_LAST))
+    prompt = _prompt_by_hand(current, clock.now())
     thread = create_thread(
         current.agent,
         owner=current.owner,
@@ -154,6 +158,10 @@ def rehearse(schedule: Schedule, *, actor: User) -> Run:
     terms = replace(start.terms, rehearsal=True, email=False, hook_id=None)
     (run,) = start_runs([replace(start, terms=terms)])
     return run
+
+
+def _prompt_by_hand(schedule: Schedule, now: datetime) -> str:
+    return prompt_of(schedule, now, lasts_of([schedule]).get(schedule.pk, NO_LAST), values={"change": telling.BY_HAND})
 
 
 def start_of(
@@ -285,6 +293,7 @@ def _clean(schedule: Schedule) -> None:
     checks.validate(schedule.check_kind, schedule.check_text)
     if not 1 <= schedule.context_runs <= MOST_CONTEXT_RUNS:
         refuse("context_runs", f"It can remember 1 to {MOST_CONTEXT_RUNS} runs.")
+    validate(schedule)
     if not schedule.agent.workspace.memberships.filter(user=schedule.owner).exists():
         refuse("owner", f"{schedule.owner} is no member of the workspace of {schedule.agent}.")
     is_bound = schedule.thread_mode == Schedule.ThreadMode.BOUND

@@ -1,22 +1,28 @@
-"""The clock of schedules. It runs in beat's own process: workers may be busy for minutes, the broker may be down."""
+"""The clock of schedules. It runs in beat's own process: workers may be busy for minutes, the broker may be down.
+
+And the worker's door to what is looked at before runs.
+"""
 
 from __future__ import annotations
 
+import functools
 import logging
 import threading
 import time
 from typing import Any
 
 from celery import shared_task
-from celery.signals import beat_init
+from celery.signals import beat_init, worker_init
 from django.conf import settings
 from django.db import close_old_connections
 
 from common import alive, process
+from runs import worker
 from runs.recovery import recover_expired
 from triggers.firing import fire_due
 from triggers.outcomes import settle_all
 from triggers.retention import prune_occurrences
+from triggers.watching.looker import Looker
 
 log = logging.getLogger(__name__)
 
@@ -55,3 +61,20 @@ def _run_clock() -> None:
 @beat_init.connect
 def _start_clock(**_: Any) -> None:
     threading.Thread(target=_run_clock, name="clock", daemon=True).start()
+
+
+@functools.cache
+def _looker() -> Looker:
+    return Looker()
+
+
+@shared_task
+def look() -> None:
+    """Something waits for a look. Looking around twice finds nothing more to do."""
+    worker.begin(_looker().look_around())
+
+
+@worker_init.connect
+def _keep_looking(**_: Any) -> None:
+    """Beside the hints, which need a broker that is up."""
+    worker.begin(_looker().keep_looking())

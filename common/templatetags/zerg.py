@@ -31,6 +31,7 @@ STATES = {
     "started": ("working", "Working"),
     "working": ("working", "Working"),
     "streaming": ("working", "Writing"),
+    "checking": ("working", "Looking"),
     "waiting": ("needs", "Needs you"),
     "needs_you": ("needs", "Needs you"),
     "succeeded": ("done", "Done"),

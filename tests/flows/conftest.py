@@ -11,6 +11,7 @@ from tests.flows.databases import Database, Postgres, Sqlite
 from tests.flows.people import Fake, Person, people_of
 from tests.flows.stack import Stack
 from tests.flows.visitor import Visitor
+from tests.triggers.pages import Page, served
 
 TOOLS = {"ZERG_TOOLS": "tests.flows.tool_ledger"}
 HASTY = {
@@ -34,9 +35,17 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def stack(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def page() -> Iterator[Page]:
+    """The one address of the web that schedules of ``stack`` may look at."""
+    with served() as page:
+        yield page
+
+
+@pytest.fixture(scope="session")
+def stack(database: Database, page: Page, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Zerg with the settings it has by itself. Tests share it: each uses agents and threads of its own."""
-    running = Stack(tmp_path_factory.mktemp("stack"), database, TOOLS).start()
+    settings = {**TOOLS, "ZERG_EGRESS_ALLOW": page.place}
+    running = Stack(tmp_path_factory.mktemp("stack"), database, settings).start()
     yield running
     running.close()
 

@@ -57,6 +57,13 @@ def test_only_the_renderer_marks_text_as_safe() -> None:
     assert found(tracked("templates/*.html"), r"\|safe\b|autoescape off") == []
 
 
+def test_the_network_is_reached_through_the_guarded_clients_only() -> None:
+    clients = r"^\s*(import|from) (aiohttp|requests|httpx2?|urllib3|urllib\.request|http\.client|websockets)\b"
+    # The model's client is made on the connectors of egress; the launcher asks only what it started.
+    may = ("common/egress.py", "common/fetch.py", "zerg_site/launch/", "engine/")
+    assert [place for place in found(product_code(), clients) if not place.startswith(may)] == []
+
+
 def test_nothing_stands_for_missing_work() -> None:
     unfinished = r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b|NotImple" + r"mented|coming" + r" soon"
     assert found(tracked("*.py", "*.html", "*.js", "*.css", "*.md", "zerg"), unfinished) == []

@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from agents.models import Agent
-from runs import notices
 from runs.models import Notice, Run
+from runs.rail import rail_of
 from runs.services import retry, start_run
 from runs.terms import Notify
 from tests.conftest import ClientOf
 from tests.runs.unattended import BROKEN, STOPPED, ran
-from threads.hub import read_changes
+from threads.changes import read_changes
 from threads.models import Thread, ThreadRead
 from threads.page_feed import Place, frames_for
 from threads.reading import mark_read, place_of, with_unread
@@ -94,14 +94,14 @@ def test_the_inbox_says_what_was_found_and_many_results_of_a_schedule_are_one_ma
         ran(thread if number % 2 else other, f"# Releases\n\nNumber **{number}** landed.")
     ran(thread, "Elsewhere.", schedule_id=6)
     Notice.objects.update(created_at=timezone.now() - timedelta(minutes=1))
-    assert notices.inbox_of(owner).count == "2"
+    assert rail_of(owner).inbox.count == "2"
     page = client_of(owner).get("/inbox/").text
     assert "Releases Number 12 landed." in page
     assert "The last of 12." in page
     assert "Number 11" not in page
     assert page.count('id="told-') == 2
     ran(thread, "Number 13 landed.")
-    assert notices.inbox_of(owner).count == "2", "what waits does not go away while it grows"
+    assert rail_of(owner).inbox.count == "2", "what waits does not go away while it grows"
     latest = Notice.objects.get(run__schedule_id=5)
     assert latest.count == 13
     read_all(thread)
