@@ -28,6 +28,9 @@ from triggers.models import Schedule
 TIMING = ("kind", "expression", "timezone")
 CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
+    "starts_at", "ends_at", "most_runs", "spread_seconds", "roll_every", "roll_runs", "context_policy", "context_runs",
+    "missed_limit", "check_kind", "check_text", "failure_limit", "notify_policy", "notify_email", "notify_hook",
+    "watch_kind", "watch_url", "watch_path",
 }  # fmt: skip
 
 
