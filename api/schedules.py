@@ -16,6 +16,7 @@ from api.answers import answer, listed, nothing
 from api.auth import Needs, caller
 from api.schemas import NewSchedule, Page, Preview, ScheduleFields, ScheduleFilter
 from common.errors import ZergError
+from runs.models import OutgoingHook
 from threads.models import Thread
 from triggers import services
 from triggers.models import Occurrence, Schedule
@@ -119,6 +120,9 @@ def _accepted(user: User, body: ScheduleFields) -> dict[str, Any]:
     if "thread_id" in fields:
         thread_id = fields.pop("thread_id")
         fields["thread"] = None if thread_id is None else Thread.objects.get_for(user, thread_id)
+    if "notify_hook_id" in fields:
+        hook_id = fields.pop("notify_hook_id")
+        fields["notify_hook"] = None if hook_id is None else OutgoingHook.objects.get_for(user, hook_id)
     return fields
 
 
@@ -128,5 +132,6 @@ def _names_of_fields() -> Iterator[None]:
     try:
         yield
     except ZergError as error:
-        fields = {f"{name}_id" if name in {"thread", "agent"} else name: text for name, text in error.fields.items()}
+        objects = {"thread", "agent", "notify_hook"}
+        fields = {f"{name}_id" if name in objects else name: text for name, text in error.fields.items()}
         raise ZergError(error.code, error.message, fields) from error

@@ -15,6 +15,7 @@ FIRST_TIME, LAST_TIME = datetime(1970, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, t
 Id = Annotated[int, Field(ge=1, le=2**63 - 1)]
 StrictInt = Annotated[int, Strict()]
 StrictBool = Annotated[bool, Strict()]
+Moment = Annotated[AwareDatetime, Field(ge=FIRST_TIME, le=LAST_TIME)] | None
 StrictFloat = Annotated[float, Strict()]
 Instructions = Annotated[str, Field(max_length=LONGEST_INSTRUCTIONS)]
 Strategy = Literal["buffer", "window", "summary", "none"]
@@ -150,6 +151,14 @@ Reason = Literal[
     "reported_by_agent", "internal_error",
 ]  # fmt: skip
 ScheduleKind = Literal["cron", "interval", "once"]
+ThreadMode = Literal["own", "bound", "new", "rolling"]
+RollEvery = Literal["day", "week", "runs"]
+ContextPolicy = Literal["nothing", "last_result", "last_runs", "summary", "whole_thread"]
+MissedPolicy = Literal["latest", "all", "none"]
+OverlapPolicy = Literal["skip", "queue", "together"]
+CheckKindName = Literal["", "contains", "regex", "json_schema", "tool"]
+NotifyPolicy = Literal["always", "changed", "found", "failure"]
+WatchKind = Literal["", "page", "json", "feed", "status"]
 
 
 class ThreadFilter(Page):
@@ -206,10 +215,28 @@ class ScheduleFields(Subset):
     timezone: Annotated[str, _line(64)] = Field("", description="An IANA name; empty: your own.")
     prompt: Instructions = Field("", description="Empty: the agent's task instructions.")
     enabled: StrictBool = True
-    thread_mode: Literal["own", "bound", "new"] = "own"
+    starts_at: Moment = Field(None, description="Nothing is due before.")
+    ends_at: Moment = Field(None, description="Nothing is due after.")
+    most_runs: StrictInt | None = Field(None, ge=1, le=2**31 - 1, description="It is switched off after so many.")
+    spread_seconds: StrictInt = Field(0, ge=0, le=86_400, description="Moves its times by one number up to this.")
+    thread_mode: ThreadMode = "own"
     thread_id: StrictInt | None = Field(None, description="The thread it writes into, with thread_mode “bound”.")
-    missed_policy: Literal["latest", "none"] = "latest"
-    overlap_policy: Literal["skip", "queue"] = "skip"
+    roll_every: RollEvery = Field("day", description="When a rolling thread is made anew.")
+    roll_runs: StrictInt = Field(20, ge=1, le=10_000, description="After so many runs, with roll_every “runs”.")
+    context_policy: ContextPolicy = Field("last_result", description="What the model sees of what was before.")
+    context_runs: StrictInt = Field(3, ge=1, le=50, description="How many, with context_policy “last_runs”.")
+    missed_policy: MissedPolicy = "latest"
+    missed_limit: StrictInt = Field(10, ge=1, le=100, description="At most so many, with missed_policy “all”.")
+    overlap_policy: OverlapPolicy = Field("skip", description="“together” needs thread_mode “new”.")
+    check_kind: CheckKindName = Field("", description="When a run has succeeded; empty: when there is an answer.")
+    check_text: str = Field("", max_length=20_000, description="The words, expression, schema or tool's name.")
+    failure_limit: StrictInt = Field(5, ge=0, le=1000, description="Switched off after so many in a row; 0: never.")
+    notify_policy: NotifyPolicy = "found"
+    notify_email: StrictBool = False
+    notify_hook_id: StrictInt | None = Field(None, description="An outgoing webhook of yours that is told, too.")
+    watch_kind: WatchKind = Field("", description="What is looked at first: a run that sees nothing new is skipped.")
+    watch_url: Annotated[str, _line(2000)] = ""
+    watch_path: Annotated[str, _line(200)] = Field("", description="In a JSON document: such as data.items.0.name.")
 
 
 class NewSchedule(ScheduleFields):
@@ -222,9 +249,6 @@ class NewSchedule(ScheduleFields):
 
 
 WebhookStyle = Literal["standard", "github", "bearer"]
-ContextPolicy = Literal["nothing", "last_result", "last_runs", "summary", "whole_thread"]
-CheckKindName = Literal["", "contains", "regex", "json_schema", "tool"]
-NotifyPolicy = Literal["always", "changed", "found", "failure"]
 
 
 class WebhookFilter(Page):
@@ -277,14 +301,8 @@ class Preview(BaseModel):
         "", description="Instead of a kind and an expression: such as “every weekday at 7” or “in 20 minutes”."
     )
     timezone: Annotated[str, _line(64)] = Field("", description="An IANA name; empty: your own.")
-    starts_at: Annotated[AwareDatetime, Field(ge=FIRST_TIME, le=LAST_TIME)] | None = Field(
-        None, description="Nothing is due before; an interval counts from it."
-    )
-    ends_at: Annotated[AwareDatetime, Field(ge=FIRST_TIME, le=LAST_TIME)] | None = Field(
-        None, description="Nothing is due after."
-    )
+    starts_at: Moment = Field(None, description="Nothing is due before; an interval counts from it.")
+    ends_at: Moment = Field(None, description="Nothing is due after.")
     most_runs: int | None = Field(None, ge=1, le=2**31 - 1, description="So many runs, and no more.")
     spread_seconds: int = Field(0, ge=0, le=86_400, description="Each comes up to so much later, always as much.")
-    after: Annotated[AwareDatetime, Field(ge=FIRST_TIME, le=LAST_TIME)] | None = Field(
-        None, description="A time to count from, with its offset or Z; by default now."
-    )
+    after: Moment = Field(None, description="A time to count from, with its offset or Z; by default now.")

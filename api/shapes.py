@@ -11,11 +11,16 @@ from api.schemas import (
     BusyPolicy,
     CheckKindName,
     ContextPolicy,
+    MissedPolicy,
     NotifyPolicy,
+    OverlapPolicy,
     Reason,
+    RollEvery,
     RunStatusName,
     ScheduleKind,
     Strategy,
+    ThreadMode,
+    WatchKind,
     WebhookStyle,
 )
 
@@ -193,6 +198,11 @@ class Run(Shape):
     reason_text: str | None = Field(description="The same for people.")
     note: str | None = Field(description="What it waits for just now, in words.")
     trigger: Literal["chat", "manual", "schedule", "webhook", "api", "agent"]
+    schedule_id: int | None
+    webhook_id: int | None
+    nothing_new: bool = Field(description="It succeeded, and found nothing worth telling.")
+    rehearsal: bool = Field(description="Tools that change things were not called; it counts in no figure.")
+    agent_version_id: int | None = Field(description="The version of the agent that it used.")
     attempt: int
     error: Failure | None
     queued_at: datetime
@@ -221,10 +231,31 @@ class Schedule(Shape):
     prompt: str
     enabled: bool
     disabled_reason: str | None
-    thread_mode: Literal["own", "bound", "new"]
+    starts_at: datetime | None
+    ends_at: datetime | None
+    most_runs: int | None
+    runs_made: int = Field(description="By the clock, since it was set.")
+    spread_seconds: int
+    thread_mode: ThreadMode
     thread_id: int | None
-    missed_policy: Literal["latest", "none"]
-    overlap_policy: Literal["skip", "queue"]
+    roll_every: RollEvery
+    roll_runs: int
+    context_policy: ContextPolicy
+    context_runs: int
+    missed_policy: MissedPolicy
+    missed_limit: int
+    overlap_policy: OverlapPolicy
+    check_kind: CheckKindName
+    check_text: str
+    failure_limit: int
+    failures_in_row: int
+    back_off_until: datetime | None = Field(description="After failures: what is due before is skipped.")
+    notify_policy: NotifyPolicy
+    notify_email: bool
+    notify_hook_id: int | None
+    watch_kind: WatchKind
+    watch_url: str
+    watch_path: str
     is_default: bool = Field(description="True for the one that the agent's `schedule` shows.")
     next_run_at: datetime | None
     last_run_at: datetime | None

@@ -6,34 +6,64 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import models
 from django.db.models import Q
+from django.utils import timezone
 
 from accounts.models import User
 from agents.models import Agent
 from common.errors import ZergError
+from runs.models import OutgoingHook
+from runs.terms import CheckKind, Context, Notify
 from threads.models import Thread
 from triggers.models import Schedule
+from triggers.words import read
 
 MOST_THREADS = 100
 KINDS = [("cron", "At certain times (cron)"), ("interval", "Every so often"), ("once", "Once")]
 THREADS_SHOWN = "The newest hundred are listed."
 
 
-class ScheduleForm(forms.Form):
-    """A schedule as a person edits it. What the timing means is for ``triggers.services`` to say."""
+def _moment(label: str, words: str) -> forms.DateTimeField:
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    return forms.DateTimeField(label=label, required=False, help_text=words, widget=widget)
 
-    agent = forms.ModelChoiceField(queryset=Agent.objects.none(), empty_label=None)
-    name = forms.CharField(
-        required=False, max_length=120, help_text="What its thread is called. Empty: what it does, in words."
+
+def _number(label: str, words: str, *, least: int, most: int) -> forms.IntegerField:
+    return forms.IntegerField(label=label, required=False, help_text=words, min_value=least, max_value=most)
+
+
+def _one_of(label: str, choices: type[models.TextChoices], words: str = "") -> forms.ChoiceField:
+    return forms.ChoiceField(
+        label=label, required=False, choices=choices.choices, help_text=words, widget=forms.RadioSelect
     )
-    kind = forms.ChoiceField(label="It runs", choices=KINDS)
+
+
+STAYS = {
+    "spread_seconds", "thread_mode", "roll_every", "roll_runs", "context_policy", "context_runs", "overlap_policy",
+    "missed_policy", "missed_limit", "failure_limit", "notify_policy",
+}  # fmt: skip
+"""Left empty, these are as they were, and of a new schedule as they are by default."""
+
+
+class TimingForm(forms.Form):
+    """When a schedule runs. What that means is for ``triggers.services`` to say."""
+
+    words = forms.CharField(
+        label="In words",
+        required=False,
+        max_length=200,
+        help_text="Such as: every weekday at 7 · first monday 9:00 · every 2 hours · in 20 minutes · tomorrow at 8",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    kind = forms.ChoiceField(label="Or exactly", choices=KINDS)
     expression = forms.CharField(
         label="When",
+        required=False,
         max_length=200,
-        error_messages={"required": "Say when. For example 0 7 * * 1-5 means weekdays at 07:00."},
         help_text=(
             "Cron: 0 7 * * 1-5 (minute, hour, day, month, weekday). Every so often: 15 minutes, 2 hours, 1 day. "
-            "Once: 2026-03-29T07:00."
+            "Once: 2026-03-29T07:00. Words above count before it."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
     )
@@ -42,20 +72,69 @@ class ScheduleForm(forms.Form):
         max_length=64,
         widget=forms.TextInput(attrs={"list": "zones", "autocomplete": "off"}),
     )
+    starts_at = _moment("From", "Nothing is due before, by the clocks of your own time zone.")
+    ends_at = _moment("Until", "Nothing is due after.")
+    most_runs = _number("At most so many runs", "Then it is switched off.", least=1, most=2**31 - 1)
+    spread_seconds = _number(
+        "Spread", "Its times are moved by one number of seconds up to this, so that not all come at once.",
+        least=0, most=86_400,
+    )  # fmt: skip
+
+
+class ScheduleForm(TimingForm):
+    """A schedule as a person edits it."""
+
+    agent = forms.ModelChoiceField(queryset=Agent.objects.none(), empty_label=None)
+    name = forms.CharField(
+        required=False, max_length=120, help_text="What its thread is called. Empty: what it does, in words."
+    )
     prompt = forms.CharField(
         label="Message",
         required=False,
         strip=False,
-        help_text="What the agent is told each time. Empty: its task.",
+        help_text=(
+            "What the agent is told each time. Empty: its task. {{now}}, {{last_run}}, {{last_result}} and {{change}} "
+            "stand for what they say."
+        ),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
-    thread_mode = forms.ChoiceField(label="It writes to", choices=Schedule.ThreadMode.choices, widget=forms.RadioSelect)
+    thread_mode = _one_of("It writes to", Schedule.ThreadMode)
     thread = forms.ChoiceField(required=False, help_text=f"For “A thread of mine”. {THREADS_SHOWN}")
-    overlap_policy = forms.ChoiceField(
-        label="If the last run is still going", choices=Schedule.Overlap.choices, widget=forms.RadioSelect
+    roll_every = forms.ChoiceField(label="Made anew", required=False, choices=Schedule.Roll.choices)
+    roll_runs = _number("After so many runs", "For a thread made anew by their number.", least=1, most=10_000)
+    context_policy = _one_of("It remembers", Context)
+    context_runs = _number("How many runs", "For “The last runs”.", least=1, most=50)
+    watch_kind = forms.ChoiceField(
+        label="Look first at",
+        required=False,
+        choices=Schedule.Watch.choices,
+        help_text="If that has not changed, the agent is not asked, which costs nothing.",
     )
-    missed_policy = forms.ChoiceField(
-        label="If Zerg was off at the time", choices=Schedule.Missed.choices, widget=forms.RadioSelect
+    watch_url = forms.CharField(
+        label="Address", required=False, max_length=2000, widget=forms.TextInput(attrs={"inputmode": "url"})
+    )
+    watch_path = forms.CharField(
+        label="Value", required=False, max_length=200, help_text="In a JSON document: such as data.items.0.name"
+    )
+    check_kind = forms.ChoiceField(label="A run has succeeded if", required=False, choices=CheckKind.choices)
+    check_text = forms.CharField(
+        label="What it must be",
+        required=False,
+        strip=False,
+        help_text="The words, the regular expression, the JSON schema, or the tool's name.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    overlap_policy = _one_of("If the last run is still going", Schedule.Overlap)
+    missed_policy = _one_of("If Zerg was off at the time", Schedule.Missed)
+    missed_limit = _number("At most so many", "For “Run all of them”: the newest.", least=1, most=100)
+    failure_limit = _number(
+        "Switch off after failures", "So many in a row. 0: never. Before that it waits longer each time.",
+        least=0, most=1000,
+    )  # fmt: skip
+    notify_policy = _one_of("Tell me", Notify, "What failed, and what needs you, is told always.")
+    notify_email = forms.BooleanField(label="By e-mail, too", required=False)
+    notify_hook = forms.ModelChoiceField(
+        label="By a webhook, too", queryset=OutgoingHook.objects.none(), required=False, empty_label="None"
     )
     enabled = forms.BooleanField(label="Runs by itself", required=False)
 
@@ -66,6 +145,9 @@ class ScheduleForm(forms.Form):
         assert isinstance(agents, forms.ModelChoiceField)
         usable = Q(archived_at=None) | Q(pk=schedule.agent_id if schedule else None)
         agents.queryset = Agent.objects.for_user(user).filter(usable).order_by("name", "id")
+        hooks = self.fields["notify_hook"]
+        assert isinstance(hooks, forms.ModelChoiceField)
+        hooks.queryset = OutgoingHook.objects.for_user(user)
         threads = self.fields["thread"]
         assert isinstance(threads, forms.ChoiceField)
         threads.choices = [("", "Choose a thread"), *_threads(user, schedule)]
@@ -78,11 +160,20 @@ class ScheduleForm(forms.Form):
             raise ValidationError(error.message) from error
 
     def clean(self) -> dict[str, Any]:
-        """Without “A thread of mine”, the thread that was chosen before stays what it was."""
+        """What the words mean; and without what was left empty, which stays as it was: so does the thread that was
+        chosen before, without “A thread of mine”.
+        """
         fields = dict(self.cleaned_data)
+        if words := fields.pop("words", ""):
+            try:
+                zone = fields.get("timezone") or self.user.timezone
+                fields["kind"], fields["expression"] = read(words, zone, timezone.now())
+            except ZergError as error:
+                self.add_refusal(error)
+        left = {name for name in STAYS if fields.get(name) in (None, "")}
         if fields.get("thread_mode") != Schedule.ThreadMode.BOUND:
-            fields.pop("thread", None)
-        return fields
+            left.add("thread")
+        return {name: value for name, value in fields.items() if name not in left}
 
     def add_refusal(self, error: ZergError) -> None:
         """Shows an expected error at the fields it names."""
@@ -95,10 +186,21 @@ class ScheduleForm(forms.Form):
 
 def initial_of(schedule: Schedule) -> dict[str, Any]:
     """A schedule's values for its form."""
-    names = [name for name in ScheduleForm.base_fields if name not in {"agent", "thread"}]
+    names = [name for name in ScheduleForm.base_fields if name not in {"agent", "thread", "words"}]
     values = {name: getattr(schedule, name) for name in names}
     thread = schedule.thread_id if schedule.thread_mode == Schedule.ThreadMode.BOUND else None
     return {**values, "agent": schedule.agent_id, "thread": thread or ""}
+
+
+def first_values() -> dict[str, Any]:
+    """What the form of a new schedule has, before anybody chooses: what its row would have."""
+    names = {field.name for field in Schedule._meta.get_fields()} & set(ScheduleForm.base_fields)
+    return {name: Schedule._meta.get_field(name).get_default() for name in names - {"agent", "thread", "notify_hook"}}
+
+
+def timing_of(schedule: Schedule) -> dict[str, Any]:
+    """A schedule's values for ``triggers.services.preview``."""
+    return {name: getattr(schedule, name) for name in TimingForm.base_fields if name != "words"}
 
 
 def _threads(user: User, schedule: Schedule | None) -> list[tuple[str, str]]:

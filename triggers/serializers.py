@@ -7,6 +7,13 @@ from typing import Any
 from common.serialize import iso
 from triggers.models import Occurrence, Schedule
 
+AS_THEY_ARE = (
+    "most_runs", "runs_made", "spread_seconds", "thread_mode", "thread_id", "roll_every", "roll_runs",
+    "context_policy", "context_runs", "missed_policy", "missed_limit", "overlap_policy", "check_kind", "check_text",
+    "failure_limit", "failures_in_row", "notify_policy", "notify_email", "notify_hook_id", "watch_kind", "watch_url",
+    "watch_path",
+)  # fmt: skip
+
 
 def schedule_json(schedule: Schedule) -> dict[str, Any]:
     return {
@@ -19,10 +26,10 @@ def schedule_json(schedule: Schedule) -> dict[str, Any]:
         "prompt": schedule.prompt,
         "enabled": schedule.enabled,
         "disabled_reason": schedule.disabled_reason or None,
-        "thread_mode": schedule.thread_mode,
-        "thread_id": schedule.thread_id,
-        "missed_policy": schedule.missed_policy,
-        "overlap_policy": schedule.overlap_policy,
+        "starts_at": iso(schedule.starts_at),
+        "ends_at": iso(schedule.ends_at),
+        **{name: getattr(schedule, name) for name in AS_THEY_ARE},
+        "back_off_until": iso(schedule.back_off_until),
         "is_default": schedule.is_default,
         "next_run_at": iso(schedule.next_run_at),
         "last_run_at": iso(schedule.last_run_at),

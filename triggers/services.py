@@ -43,8 +43,8 @@ WHEN = ("kind", "expression", "timezone", "starts_at", "ends_at", "most_runs", "
 WIDEST_SPREAD = 86_400
 CHANGEABLE = {
     *TIMING, "name", "prompt", "enabled", "thread_mode", "thread", "missed_policy", "overlap_policy", "agent", "owner",
-    "roll_every", "roll_runs", "missed_limit", "most_runs", "failure_limit",
-    "context_policy", "context_runs", "check_kind", "check_text",
+    "roll_every", "roll_runs", "missed_limit", "failure_limit", "context_policy", "context_runs", "check_kind",
+    "check_text", "notify_policy", "notify_email", "notify_hook",
     "watch_kind", "watch_url", "watch_path",
 }  # fmt: skip
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from django.urls import path
 
-from triggers import look_views, views
+from triggers import look_views, preview_views, views
 
 app_name = "schedules"
 urlpatterns = [
     path("schedules/", views.schedule_list, name="list"),
     path("schedules/new/", views.new_schedule, name="new"),
-    path("schedules/preview/", views.preview, name="preview"),
+    path("schedules/preview/", preview_views.preview, name="preview"),
     path("schedules/look/", look_views.look, name="look"),
     path("schedules/<int:pk>/", views.schedule_detail, name="detail"),
     path("schedules/<int:pk>/pause/", views.pause, name="pause"),

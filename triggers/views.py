@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
 from django.db.models import F, OuterRef, QuerySet, Subquery
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
-from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.people import PersonRequest, signed_in
-from accounts.zones import ZONES, zone_of
+from accounts.zones import ZONES
 from agents.models import Agent
 from common.errors import ZergError
 from common.paging import numbered, stretch
 from common.redirects import see_other
-from common.templatetags.zerg import in_words
+from runs.deliveries import email_is_set_up
 from threads.models import ThreadMessage
 from triggers import services
-from triggers.forms import ScheduleForm, initial_of
+from triggers.forms import ScheduleForm, first_values, initial_of, timing_of
 from triggers.models import Occurrence, Schedule
+from triggers.preview_views import preview_context, preview_of_sent
 
 PER_PAGE = 50
 SOONEST_FIRST = (F("next_run_at").asc(nulls_last=True), "-id")
-FIRST = {"kind": "cron", "thread_mode": "own", "overlap_policy": "skip", "missed_policy": "latest", "enabled": True}
 
 
 @signed_in
@@ -62,7 +60,7 @@ def new_schedule(request: PersonRequest) -> HttpResponse:
     if not Agent.objects.for_user(request.user).filter(archived_at=None).exists():
         messages.info(request, "Make an agent first: then it can have a schedule.")
         return see_other("agents:new")
-    initial = {**FIRST, "timezone": request.user.timezone, **_asked(request)}
+    initial = {**first_values(), "timezone": request.user.timezone, **_asked(request)}
     form = ScheduleForm(_sent(request), user=request.user, initial=initial)
     if _is_to_be_saved(request, form):
         fields = dict(form.cleaned_data)
@@ -113,47 +111,15 @@ def _is_to_be_saved(request: PersonRequest, form: ScheduleForm) -> bool:
 
 def _form_page(request: PersonRequest, form: ScheduleForm, context: dict[str, Any]) -> HttpResponse:
     is_preview = "preview" in request.POST
-    kind, expression, zone = (form[name].value() or "" for name in ("kind", "expression", "timezone"))
-    saved: Schedule | None = context.get("schedule")
-    context |= {"form": form, "zones": ZONES, **preview_context(str(kind), str(expression), str(zone), saved)}
+    schedule: Schedule | None = context.get("schedule")
+    if form.is_bound:
+        shown = preview_of_sent(request.user, request.POST)
+    elif schedule is not None:
+        shown = preview_context(request.user, {"words": "", **timing_of(schedule)}, schedule, schedule.agent_id)
+    else:
+        shown = {}
+    context |= {"form": form, "zones": ZONES, "can_email": email_is_set_up(), **shown}
     return render(request, "schedules/page_form.html", context, status=422 if form.is_bound and not is_preview else 200)
-
-
-@signed_in
-@require_POST
-def preview(request: PersonRequest) -> HttpResponse:
-    """What a timing means and its next times, or what is wrong with it: that too is an answer, while somebody types.
-
-    The preview's area for htmx, a page of its own without script.
-    """
-    sent = request.POST
-    expression = sent.get("expression", sent.get("schedule", ""))
-    zone = sent.get("timezone", sent.get("schedule_timezone", "")).strip() or request.user.timezone
-    context = preview_context(sent.get("kind") or "cron", expression, zone)
-    template = "schedules/_preview.html" if request.htmx else "schedules/page_preview.html"
-    return render(request, template, context)
-
-
-def preview_context(kind: str, expression: str, zone: str, saved: Schedule | None = None) -> dict[str, Any]:
-    """``{preview, times, problem}`` for ``_preview.html``; nothing for an empty expression.
-
-    Of a ``saved`` schedule the times are its own, start, end and spread included.
-    """
-    if not expression.strip():
-        return {}
-    now = timezone.now()
-    try:
-        found = services.preview(kind, expression, zone, now, **services.bounds_of(saved))
-    except ZergError as error:
-        return {"problem": error.message}
-    moments = [datetime.fromisoformat(text) for text in found["next"]]
-    local = [moment.astimezone(zone_of(zone)) for moment in moments]
-    # As texts: a template would turn the times into the person's own zone.
-    times = [
-        {"iso": time.isoformat(), "words": f"{time:%a %-d %b %Y, %H:%M}", "in": in_words((time - now).total_seconds())}
-        for time in local
-    ]
-    return {"preview": found, "times": times}
 
 
 @signed_in

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from agents.models import Agent
-from runs.models import Run
+from runs.models import OutgoingHook, Run
 from tests.api.conftest import Api, World, read, refused
 from threads.models import Thread
 from triggers.models import Occurrence, Schedule
@@ -51,6 +51,16 @@ def test_a_schedule_can_write_into_a_thread_of_mine(api: Api, world: World) -> N
         ("enabled", "yes"),
         ("overlap_policy", "panic"),
         ("name", "x" * 121),
+        ("starts_at", "2026-03-29T07:00"),
+        ("most_runs", 0),
+        ("spread_seconds", -1),
+        ("context_policy", "everything"),
+        ("context_runs", 51),
+        ("missed_limit", 0),
+        ("failure_limit", -1),
+        ("notify_policy", "sometimes"),
+        ("notify_hook_id", "one"),
+        ("watch_kind", "telnet"),
     ],
 )
 def test_a_bad_field_of_a_schedule_is_named_and_nothing_is_saved(
@@ -66,6 +76,44 @@ def test_a_bad_field_of_a_schedule_is_named_and_nothing_is_saved(
     assert Schedule.objects.count() == 1
     world.schedule.refresh_from_db()
     assert (world.schedule.expression, world.schedule.timezone) == ("0 7 * * *", "UTC")
+
+
+def test_every_policy_is_written_and_read(api: Api, owner: User, agent: Agent) -> None:
+    hook = OutgoingHook.objects.create(owner=owner, name="Mine", url="https://x.example/hook")
+    policies = {
+        "starts_at": "2027-01-01T00:00:00Z",
+        "ends_at": "2028-01-01T00:00:00Z",
+        "most_runs": 100,
+        "spread_seconds": 300,
+        "thread_mode": "rolling",
+        "roll_every": "runs",
+        "roll_runs": 7,
+        "context_policy": "last_runs",
+        "context_runs": 4,
+        "missed_policy": "all",
+        "missed_limit": 5,
+        "overlap_policy": "queue",
+        "check_kind": "contains",
+        "check_text": "all is well",
+        "failure_limit": 3,
+        "notify_policy": "changed",
+        "notify_email": True,
+        "notify_hook_id": hook.pk,
+        "watch_kind": "json",
+        "watch_url": "https://x.example/status.json",
+        "watch_path": "build.state",
+    }
+    body = {"agent_id": agent.pk, "expression": "0 7 * * *", **policies}
+    made = read(api.post("/api/schedules", body), 201)
+    assert {name: made[name] for name in policies} == policies
+    assert (made["runs_made"], made["failures_in_row"], made["back_off_until"]) == (0, 0, None)
+    changed = read(api.patch(f"/api/schedules/{made['id']}", {"notify_hook_id": None, "most_runs": None}))
+    assert (changed["notify_hook_id"], changed["most_runs"], changed["missed_limit"]) == (None, None, 5)
+
+
+def test_somebody_elses_outgoing_webhook_is_not_found(api: Api, stranger: User, world: World) -> None:
+    theirs = OutgoingHook.objects.create(owner=stranger, name="Theirs", url="https://x.example/hook")
+    refused(api.patch(f"/api/schedules/{world.schedule.pk}", {"notify_hook_id": theirs.pk}), 404, "not_found")
 
 
 def test_other_peoples_threads_and_agents_are_not_found(api: Api, stranger: User, world: World) -> None:
