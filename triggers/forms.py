@@ -184,18 +184,21 @@ class ScheduleForm(TimingForm):
             self.add_error(None, error.message)
 
 
+VALUES = [name for name in ScheduleForm.base_fields if name not in {"agent", "thread", "words"}]
+"""The fields that have the names and the values of a schedule's own."""
+
+
 def initial_of(schedule: Schedule) -> dict[str, Any]:
     """A schedule's values for its form."""
-    names = [name for name in ScheduleForm.base_fields if name not in {"agent", "thread", "words"}]
-    values = {name: getattr(schedule, name) for name in names}
+    values = {name: getattr(schedule, name) for name in VALUES}
     thread = schedule.thread_id if schedule.thread_mode == Schedule.ThreadMode.BOUND else None
     return {**values, "agent": schedule.agent_id, "thread": thread or ""}
 
 
 def first_values() -> dict[str, Any]:
     """What the form of a new schedule has, before anybody chooses: what its row would have."""
-    names = {field.name for field in Schedule._meta.get_fields()} & set(ScheduleForm.base_fields)
-    return {name: Schedule._meta.get_field(name).get_default() for name in names - {"agent", "thread", "notify_hook"}}
+    blank = Schedule()
+    return {name: getattr(blank, name) for name in VALUES if name != "notify_hook"}
 
 
 def timing_of(schedule: Schedule) -> dict[str, Any]:

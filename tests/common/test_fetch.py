@@ -209,7 +209,9 @@ async def test_what_is_packed_is_read_also_in_several_parts(serve: Serve) -> Non
 
 
 @pytest.mark.parametrize(
-    ("coding", "body"), [("br", b"abc"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"whole" * 100)[:-9])]
+    ("coding", "body"),
+    [("br", b"abc"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"whole" * 100)[:-9])],
+    ids=["unknown", "not packed", "cut off"],
 )
 async def test_what_cannot_be_unpacked_is_refused(serve: Serve, coding: str, body: bytes) -> None:
     async def odd(_: web.Request) -> web.Response:
