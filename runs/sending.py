@@ -13,19 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-import aiohttp
 from django.core.mail import EmailMessage
 from standardwebhooks import Webhook
 
+from common import posting
 from common.crypto import decrypt
-from common.egress import AddressRefused, guarded_connector, open_connector
 from common.errors import ZergError
 from runs.deliveries import Verdict, email_is_set_up, settle
 from runs.delivery_words import email_of, message_id, payload_of
 from runs.models import Delivery, Run
 
-TIMEOUT = aiohttp.ClientTimeout(total=10)
-ANSWER_BYTES = 64 * 1024
 SHOWN_CHARS = 200
 """Of what a server says about its refusal."""
 GONE = 410
@@ -100,27 +97,13 @@ async def post(letter: Post) -> Verdict:
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": Webhook(letter.secret).sign(letter.message_id, now, letter.body),
     }
-    connector = open_connector() if letter.private_allowed else guarded_connector()
     try:
-        async with (
-            aiohttp.ClientSession(connector=connector, timeout=TIMEOUT, auto_decompress=False) as session,
-            session.post(letter.url, data=letter.body.encode(), headers=headers, allow_redirects=False) as answer,
-        ):
-            return _judge(answer.status, await _beginning(answer))
-    except TimeoutError:
-        return Verdict(error="No answer within 10 seconds.")
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        return _unreached(error)
-
-
-async def _beginning(answer: aiohttp.ClientResponse) -> bytes:
-    """As much as anybody needs of what a server says, however much it sends."""
-    said = bytearray()
-    async for part in answer.content.iter_any():
-        said += part
-        if len(said) >= ANSWER_BYTES:
-            break
-    return bytes(said[:ANSWER_BYTES])
+        answer = await posting.post(
+            letter.url, body=letter.body.encode(), headers=headers, private_allowed=letter.private_allowed
+        )
+    except posting.NotSent as error:
+        return Verdict(error=error.words, is_final=error.is_final)
+    return _judge(answer.status, answer.said)
 
 
 def _judge(status: int, said: bytes) -> Verdict:
@@ -133,22 +116,6 @@ def _judge(status: int, said: bytes) -> Verdict:
         return Verdict(status, f"It answered {status}: it leads elsewhere, and no redirect is followed.")
     words = _shown(said.decode("utf-8", "replace"))
     return Verdict(status, f"It answered {status}: {words}" if words else f"It answered {status}.")
-
-
-def _unreached(error: BaseException) -> Verdict:
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, AddressRefused):
-        cause = getattr(cause, "os_error", None) or cause.__cause__
-    if cause is not None:
-        return Verdict(error=str(cause), is_final=True)
-    # By kind only: an error's own words may hold the address, and that may hold a key.
-    if isinstance(error, aiohttp.ClientSSLError):
-        return Verdict(error="No secure connection: its certificate cannot be trusted, or it speaks no TLS.")
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Verdict(error="Its name leads to no address.")
-    if isinstance(error, aiohttp.ClientConnectorError | ConnectionError):
-        return Verdict(error="No connection: nothing answers at its address.")
-    return Verdict(error=f"The connection broke off ({type(error).__name__}).")
 
 
 async def mail(message: EmailMessage) -> Verdict:

@@ -79,7 +79,7 @@ def _causes(runs: Iterable[Any]) -> dict[int, tuple[str, datetime | None]]:
     if called := [run for run in runs if run.webhook_id]:
         received = runs[0]._meta.get_field("received").related_model.objects
         names = received.filter(run__in=called).values_list("run", "webhook__name")
-        found |= {run_id: (f"“{name}”", None) for run_id, name in names}
+        found |= {run_id: (name, None) for run_id, name in names}
     return found
 
 

@@ -216,7 +216,7 @@ def test_fact_53_focus_and_caret_stay_while_an_answer_streams_and_lists_change(
     for number in range(1, 6):
         say(other, f"list update {number}")
         expect(page.locator("#queue .queue-row")).to_have_count(number)
-    expect(last_answer(page)).to_contain_text("w899", timeout=60_000)
+    expect(page.locator(ANSWER).first).to_contain_text("w899", timeout=60_000)
     assert page.evaluate("lost") == []
     other.close()
     expect(page.locator("#queue .queue-row")).to_have_count(0, timeout=30_000)

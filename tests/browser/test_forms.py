@@ -23,23 +23,17 @@ def attempt(page: Page, text: str) -> None:
     page.locator("#try-box").press("Enter")
 
 
-def timeless(page: Page) -> str:
-    """What the page says, but for how long ago something was."""
-    words: str = page.locator("main").evaluate(
-        """(main) => {
-            const copy = main.cloneNode(true);
-            for (const time of copy.querySelectorAll("time")) time.remove();
-            return copy.textContent;
-        }"""
-    )
-    return words
+def listed(page: Page) -> list[str]:
+    """The threads of the list, whatever they do just now."""
+    links = page.locator("main [data-row] a.clip")
+    return sorted(links.evaluate_all("links => links.map((link) => `${link.textContent} ${link.href}`)"))
 
 
 def test_the_unsaved_agent_answers_beside_its_form_and_is_nowhere_else(stack: Stack, person: BrowserContext) -> None:
     page = new_agent_form(person, stack)
     before = page.context.new_page()
     before.goto(f"{stack.origin}/threads/")
-    threads = timeless(before)
+    threads = listed(before)
     page.get_by_label("Name", exact=True).fill("Unsaved")
     page.locator("[name=system_instructions]").fill("You are a trial.")
     attempt(page, "Hello from the form")
@@ -60,7 +54,7 @@ def test_the_unsaved_agent_answers_beside_its_form_and_is_nowhere_else(stack: St
     expect(page.locator("#trial article[data-role=user]")).to_have_count(1)
 
     before.reload()
-    assert timeless(before) == threads
+    assert listed(before) == threads
     for path in ("/", "/agents/", "/runs/"):
         before.goto(f"{stack.origin}{path}")
         expect(before.locator("main")).not_to_contain_text("Unsaved")

@@ -9,6 +9,7 @@ from agents.models import Provider
 from agents.services import save_agent
 from runs.models import Run
 from runs.plan import make_plan
+from runs.states import claim_next
 from tests.conftest import ClientOf
 from tests.runs_pages.test_run_pages import ended
 from threads.models import Thread
@@ -34,9 +35,11 @@ def test_it_has_the_version_that_was_asked_for(
     browser = client_of(owner)
     assert f"As version {run.agent_version.number}" in browser.get(f"/runs/{run.pk}/").content.decode()  # type: ignore[union-attr]
     browser.post(f"/runs/{run.pk}/retry/", asked)
-    again = Run.objects.select_related("thread__agent", "agent", "actor").latest("pk")
+    again = Run.objects.latest("pk")
     assert again.pk != run.pk
-    spec = make_plan(again).spec
+    held = claim_next(again.thread_id, owner="worker")
+    assert held is not None
+    spec = make_plan(held).spec
     assert (spec.system, spec.model) == (said, model)
     again.refresh_from_db()
     assert again.agent_version is not None

@@ -22,12 +22,13 @@ from accounts.models import Membership, User
 from agents.models import Agent
 from common.crypto import decrypt
 from common.errors import ZergError
+from common.posting import ANSWER_BYTES
 from runs import deliveries, records, states
 from runs.deliveries import WAITS, Verdict, claim, send_again, settle
 from runs.models import Delivery, OutgoingHook, Run
 from runs.outgoing import add_hook, edit_hook, rotate_secret, switch_hook, try_hook
 from runs.sender import MOST_AT_ONCE, Sender
-from runs.sending import ANSWER_BYTES, send_now
+from runs.sending import send_now
 from runs.services import Start, start_runs
 from runs.tasks import prune
 from runs.terms import Notify, Terms

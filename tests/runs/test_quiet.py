@@ -151,7 +151,8 @@ def test_the_line_above_a_run_says_nothing_new_on_the_page_and_on_one_that_was_o
     client_of: ClientOf, thread: Thread, owner: User
 ) -> None:
     run = ran(thread, "I looked.", nothing_new=True)
-    assert f"run {run.pk}</a> · nothing new" in client_of(owner).get(f"/threads/{thread.pk}/").text
+    page = client_of(owner).get(f"/threads/{thread.pk}/").text
+    assert "Done, nothing new" in page[page.index(f"run {run.pk}</a>") :]
     now = Thread.objects.get(pk=thread.pk)
     changes = read_changes(thread.pk, now.version - 1)
     assert changes is not None

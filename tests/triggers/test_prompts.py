@@ -73,7 +73,10 @@ def test_a_schedule_says_the_time_in_its_zone_and_that_nothing_was_before(
     schedule = make_schedule(prompt=ALL, timezone="Europe/Berlin")
     run_now(schedule, actor=schedule.owner)
     now = "2026-03-27T13:00:00+01:00 (Friday, Europe/Berlin)"
-    assert told(schedule) == f"{now} | never | There is no result yet. | {{{{ change }}}} | {{{{Now}}}}"
+    assert (
+        told(schedule)
+        == f"{now} | never | There is no result yet. | Asked for by hand; nothing was looked at. | {{{{Now}}}}"
+    )
 
 
 def test_the_clock_says_the_last_run_that_succeeded_and_the_last_result(

@@ -6,11 +6,9 @@ from triggers.models import Webhook
 
 STANDARD = """\
 # pip install standardwebhooks requests
-import json, uuid
+import json, requests, uuid
 from datetime import datetime, timezone
 from os import environ
-
-import requests
 from standardwebhooks import Webhook
 
 body, id, now = json.dumps({"order": 17}), str(uuid.uuid4()), datetime.now(timezone.utc)
