@@ -90,11 +90,10 @@ def _pytest_stages(arguments: Sequence[str], long: bool) -> list[Stage]:
         inside = any(path.startswith(BROWSER_TESTS) for path in paths)
         return [_pytest("tests", (*limits, *_marked(long), *arguments), BROWSER_ENVIRONMENT if inside else {})]
     maybe = bool(arguments)
-    several = () if arguments else _in_several_processes()
-    # Three: SQLite, PostgreSQL, and the tour of every page.
-    browsers = () if arguments else _in_several_processes(3)
+    # Three: much of it waits, for a lease or a clock; and in the browser SQLite, PostgreSQL, and the tour of every page.
+    several = () if arguments else _in_several_processes(3)
     common = (*limits, *arguments)
-    beside, alone = (*_marked(long, "not alone"), *browsers), _marked(long, "alone")
+    beside, alone = (*_marked(long, "not alone"), *several), _marked(long, "alone")
     browser = partial(_pytest, environment=BROWSER_ENVIRONMENT, may_be_empty=maybe)
     return [
         _pytest("tests", (*common, *_marked(long), *several, f"--ignore={BROWSER_TESTS}"), may_be_empty=maybe),
