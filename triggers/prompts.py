@@ -12,7 +12,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from common.text import cut
 from runs.models import Run
@@ -74,6 +74,13 @@ def lasts_of(schedules: Sequence[Schedule]) -> dict[int, Last]:
     return {pk: Last(began, results[run].answer if run in results else "") for pk, began, run in rows}
 
 
+def last_of(runs: QuerySet[Run]) -> Last:
+    """Of one series of runs."""
+    began = worked(runs).values_list("started_at", flat=True).first()
+    results = results_of(list(told(runs).values_list("pk", flat=True)[:1]))
+    return Last(began, next((result.answer for result in results.values()), ""))
+
+
 def prompt_of(
     schedule: Schedule,
     now: datetime,
@@ -93,13 +100,17 @@ def prompt_of(
         text, names = f"{text}\n\n## What changed\n\n{{{{change}}}}", {*names, "change"}
     if not names:
         return clean_content(text)
-    known = {
-        "now": moment(now, schedule.timezone),
-        "last_run": moment(last.began, schedule.timezone) if last.began else NEVER,
+    more = {"change": change} if change is not None else {}
+    return clean_content(fill(text, {**known(now, schedule.timezone, last), **(values or {}), **more}))
+
+
+def known(now: datetime, zone: str, last: Last) -> dict[str, str]:
+    """The variables that every prompt has."""
+    return {
+        "now": moment(now, zone),
+        "last_run": moment(last.began, zone) if last.began else NEVER,
         "last_result": cut(last.result, RESULT_BYTES) or NO_RESULT,
     }
-    more = {"change": change} if change is not None else {}
-    return clean_content(fill(text, {**known, **(values or {}), **more}))
 
 
 def moment(time: datetime, zone: str) -> str:

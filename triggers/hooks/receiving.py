@@ -25,7 +25,7 @@ from triggers.hooks import log, signatures
 from triggers.hooks.log import Sent
 from triggers.hooks.payload import payload_block
 from triggers.models import Received, Webhook
-from triggers.prompts import fill
+from triggers.prompts import fill, known, last_of, names_in
 
 MOST_BYTES = 256 * 1024
 AT_ONCE, PER_SECOND = 1000, 20
@@ -114,7 +114,11 @@ def start(webhook: Webhook, body: str, content_type: str, delivery_id: str | Non
     Raises ZergError where the webhook may not run, or may not run any more.
     """
     require_rights(webhook)
-    prompt = clean_content(fill(webhook.prompt, {"payload": payload_block(body, content_type)}))
+    values = {"payload": payload_block(body, content_type)}
+    if names_in(webhook.prompt) - set(values):
+        last = last_of(Run.objects.filter(webhook_id=webhook.pk))
+        values |= known(timezone.now(), webhook.owner.timezone, last)
+    prompt = clean_content(fill(webhook.prompt, values))
     (run,) = start_runs(
         [
             Start(

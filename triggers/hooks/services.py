@@ -16,7 +16,7 @@ from accounts.models import User
 from agents.models import Agent
 from common import crypto
 from common.errors import ZergError
-from runs.terms import CheckKind
+from runs import checks
 from threads.services import clean_content
 from triggers.hooks import log, receiving, signatures
 from triggers.hooks.log import Sent
@@ -187,8 +187,10 @@ def _clean(webhook: Webhook) -> None:
             raise ZergError("bad_webhook", error.message, {name: error.message}) from error
     require_fitting(webhook.prompt)
     _check_relations(webhook)
-    if webhook.check_kind != CheckKind.ANSWER and not webhook.check_text.strip():
-        _refuse("check_text", "Say what the answer is held against.")
+    try:
+        checks.validate(webhook.check_kind, webhook.check_text)
+    except ZergError as error:
+        _refuse("check_text", error.message)
 
 
 def _check_relations(webhook: Webhook) -> None:

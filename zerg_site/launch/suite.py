@@ -90,7 +90,7 @@ def _pytest_stages(arguments: Sequence[str], long: bool) -> list[Stage]:
         inside = any(path.startswith(BROWSER_TESTS) for path in paths)
         return [_pytest("tests", (*limits, *_marked(long), *arguments), BROWSER_ENVIRONMENT if inside else {})]
     maybe = bool(arguments)
-    # Three: much of it waits, for a lease or a clock; and in the browser SQLite, PostgreSQL, and the tour of every page.
+    # Three: much of it waits, for a lease or a clock; in the browser it is SQLite, PostgreSQL and the tour of pages.
     several = () if arguments else _in_several_processes(3)
     common = (*limits, *arguments)
     beside, alone = (*_marked(long, "not alone"), *several), _marked(long, "alone")
