@@ -9,9 +9,11 @@ the first moment after, what comes twice the first time. With ``*`` for the minu
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import islice
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
@@ -20,7 +22,7 @@ from triggers.cron_words import UNREADABLE, refusal
 from triggers.expressions import refuse
 from triggers.zones import moment_of, moments_of
 
-DAY = timedelta(days=1)
+DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
 FIVE_FIELDS = 5
 MOST_YEARS = 50
 """A text that matches no day of so many years never comes: 29 February on a Monday takes 28, at most 40."""
@@ -40,7 +42,7 @@ class Cron:
         """The times after ``after``, in UTC, each strictly later than the one before."""
         last = after.astimezone(UTC)
         for day in self._days(after.astimezone(where).date() - DAY):
-            for moment in self._moments(day, where):
+            for moment in self._moments(day, where, last):
                 if moment > last:
                     last = moment
                     yield moment
@@ -50,7 +52,7 @@ class Cron:
         day, first = until.astimezone(where).date() + DAY, after.astimezone(where).date() - DAY
         while day >= first:
             if self._comes_on(day):
-                passed = [moment for moment in self._moments(day, where) if after < moment <= until]
+                passed = [moment for moment in self._moments(day, where, after) if moment <= until]
                 if passed:
                     return passed[-1]
             day -= DAY
@@ -92,16 +94,23 @@ class Cron:
     def _comes_on(self, day: date) -> bool:
         return day.month in self.months and bool(self._fields.match_day(day))
 
-    def _moments(self, day: date, where: ZoneInfo) -> list[datetime]:
-        """Its times of one day, in order."""
+    def _moments(self, day: date, where: ZoneInfo, after: datetime) -> Iterator[datetime]:
+        """Its times of one day after ``after``, in order; what has passed costs nothing."""
         midnight = datetime.combine(day, time())
         start = moment_of(midnight, where)
         if moment_of(midnight + DAY, where) - start == DAY:  # no change: nearly always
-            return [start + timedelta(minutes=minute) for minute in self.minutes]
-        walls = [midnight + timedelta(minutes=minute) for minute in self.minutes]
-        if self.counts_on:
-            return sorted({moment for wall in walls for moment in moments_of(wall, where)})
-        return sorted({moment_of(wall, where) for wall in walls})
+            to_come = islice(self.minutes, bisect_right(self.minutes, (after - start) // MINUTE), None)
+            return (start + timedelta(minutes=minute) for minute in to_come)
+        moments = _on_a_day_of_change(self, midnight, where)
+        return iter(moments[bisect_right(moments, after) :])
+
+
+@lru_cache(maxsize=1024)
+def _on_a_day_of_change(text: Cron, midnight: datetime, where: ZoneInfo) -> list[datetime]:
+    walls = [midnight + timedelta(minutes=minute) for minute in text.minutes]
+    if text.counts_on:
+        return sorted({moment for wall in walls for moment in moments_of(wall, where)})
+    return sorted({moment_of(wall, where) for wall in walls})
 
 
 @lru_cache(maxsize=4096)
