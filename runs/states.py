@@ -195,12 +195,17 @@ def _book(run: Run, thread: Thread, status: RunStatus, reason: str, code: str, e
     # Locked by a statement of its own: of two runs that end at once, the one that waits here sees that the other ended.
     before = next(iter(_locked_agent(run.agent_id, thread.pk)), None)
     others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run.pk)
-    settled = Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE
+    counted: dict[str, Any] = {}
+    settled: Any = Value(Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE)
+    if run.terms.rehearsal:  # which is in no figure: the agent is as it was
+        settled = Case(When(last_error="", then=Value(Agent.Status.IDLE)), default=Value(Agent.Status.ERROR))
+    else:
+        counted["pulse"] = Right(Concat("pulse", Value(OUTCOME_LETTER[status])), PULSE_LENGTH)
+        counted["last_error"] = error if status == RunStatus.FAILED else ""
     Agent.objects.filter(pk=run.agent_id).update(
-        pulse=Right(Concat("pulse", Value(OUTCOME_LETTER[status])), PULSE_LENGTH),
-        status=Case(When(Exists(others), then=Value(Agent.Status.PROCESSING)), default=Value(settled)),
+        status=Case(When(Exists(others), then=Value(Agent.Status.PROCESSING)), default=settled),
         last_run_at=Now(),
-        last_error=error if status == RunStatus.FAILED else "",
+        **counted,
     )
     run_ended.send(Run, run=run, status=status, reason=reason, message=error)
     if before is None or before.trial:  # whoever tries an agent looks at what it does

@@ -13,8 +13,9 @@ from tests.conftest import ClientOf
 from threads.models import Thread
 from threads.services import add_message, change
 from triggers.models import Schedule
+from triggers.services import rehearse, run_now
 
-from .conftest import MakeSchedule
+from .conftest import FAILED, MakeSchedule, work
 
 pytestmark = pytest.mark.django_db
 
@@ -37,6 +38,25 @@ def test_a_rehearsal_runs_in_a_thread_of_its_own_and_moves_nothing(
     assert not schedule.occurrences.exists()
     page = client_of(owner).get(f"/runs/{run.pk}/").content.decode()
     assert "Tools that change things were not called" in page
+
+
+def test_how_it_ends_is_in_no_figure(make_schedule: MakeSchedule, owner: User) -> None:
+    schedule = make_schedule(failure_limit=1)
+    rehearse(schedule, actor=owner)
+    work(FAILED)
+    schedule.refresh_from_db()
+    assert (schedule.enabled, schedule.failures_in_row) == (True, 0)
+    agent = schedule.agent
+    agent.refresh_from_db()
+    assert (agent.pulse, agent.last_error, agent.status) == ("", "", "idle")
+    run_now(schedule, actor=owner)
+    work(FAILED)
+    agent.refresh_from_db()
+    assert (agent.pulse, agent.last_error, agent.status) == ("f", "It took too long.", "error")
+    rehearse(schedule, actor=owner)
+    work()
+    agent.refresh_from_db()
+    assert (agent.pulse, agent.last_error, agent.status) == ("f", "It took too long.", "error")
 
 
 @pytest.mark.parametrize("who", ["member", "stranger"])
