@@ -9,13 +9,12 @@ from accounts.models import User, is_member
 from agents.models import Agent
 from common.access import OwnedQuerySet
 from common.errors import ZergError
-from runs.models import OutgoingHook
-from runs.terms import CheckKind, Context, Notify, Terms
 from threads.models import Thread
+from triggers.models.asks import Asks
 from triggers.timing import INTERVAL, Timing, describe
 
 
-class Schedule(models.Model):
+class Schedule(Asks):
     """When an agent runs by itself, on whose behalf, and where it writes."""
 
     class Kind(models.TextChoices):
@@ -80,30 +79,16 @@ class Schedule(models.Model):
     )
     thread_runs = models.PositiveIntegerField(default=0, editable=False, help_text="Begun in its present thread.")
     thread_number = models.PositiveIntegerField(default=0, editable=False, help_text="So many threads were made anew.")
-    context_policy = models.CharField(
-        "it remembers", max_length=12, choices=Context.choices, default=Context.LAST_RESULT
-    )
-    context_runs = models.PositiveSmallIntegerField(default=3, help_text="For “the last runs”: how many.")
     missed_policy = models.CharField("if missed", max_length=6, choices=Missed, default=Missed.LATEST)
     missed_limit = models.PositiveSmallIntegerField(default=10, help_text="For “run all”: at most so many.")
     overlap_policy = models.CharField(
         "if the last run is still going", max_length=8, choices=Overlap, default=Overlap.SKIP
     )
-    check_kind = models.CharField(
-        "a run succeeds if", max_length=11, choices=CheckKind.choices, blank=True, default=CheckKind.ANSWER
-    )
-    check_text = models.TextField(blank=True, help_text="The words, the expression, the schema, or the tool's name.")
     failure_limit = models.PositiveSmallIntegerField(
         default=5, help_text="It is switched off after so many failures in a row. 0: never."
     )
     failures_in_row = models.PositiveIntegerField(default=0, editable=False)
     back_off_until = models.DateTimeField(null=True, blank=True, editable=False)
-    notify_policy = models.CharField("tell me", max_length=7, choices=Notify.choices, default=Notify.FOUND)
-    notify_email = models.BooleanField("by e-mail, too", default=False)
-    notify_hook = models.ForeignKey(
-        OutgoingHook, null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
-        verbose_name="by a webhook, too",
-    )  # fmt: skip
     watch_kind = models.CharField(
         "look first at", max_length=6, choices=Watch.choices, blank=True, default=Watch.NOTHING
     )
@@ -162,16 +147,3 @@ class Schedule(models.Model):
     def title(self) -> str:
         """Its name, else what it does."""
         return self.name or f"{self.agent}: {self.sentence}"
-
-    @property
-    def terms(self) -> Terms:
-        """What is asked of a run that it starts now."""
-        return Terms(
-            context=Context(self.context_policy),
-            context_runs=self.context_runs,
-            check=CheckKind(self.check_kind),
-            check_text=self.check_text,
-            notify=Notify(self.notify_policy),
-            email=self.notify_email,
-            hook_id=self.notify_hook_id,
-        )

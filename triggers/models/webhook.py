@@ -9,15 +9,16 @@ from django.db.models import Q
 from accounts.models import User, is_member
 from agents.models import Agent
 from common.access import OwnedQuerySet
-from runs.models import OutgoingHook, Run
-from runs.terms import CheckKind, Context, Notify, Terms
+from runs.models import Run
+from runs.terms import Notify
 from threads.models import Thread
+from triggers.models.asks import Asks
 
 UNTRUSTED = ("bad_signature", "too_large")
 """Codes of the refusals that come before a signature holds."""
 
 
-class Webhook(models.Model):
+class Webhook(Asks):
     """Lets a service start runs of an agent, on its owner's behalf, in a thread that the owner chose.
 
     The secret is encrypted and never shown again. While it is being changed the one before counts too, for a while.
@@ -45,20 +46,7 @@ class Webhook(models.Model):
     old_secret_until = models.DateTimeField(null=True, blank=True, editable=False)
     prompt = models.TextField(help_text="What the agent is told. {{payload}} stands for what was sent.")
     thread_mode = models.CharField(max_length=5, choices=ThreadMode, default=ThreadMode.OWN)
-    context_policy = models.CharField(
-        "it remembers", max_length=12, choices=Context.choices, default=Context.LAST_RESULT
-    )
-    context_runs = models.PositiveSmallIntegerField(default=3)
-    check_kind = models.CharField(
-        "a run succeeds if", max_length=11, choices=CheckKind.choices, blank=True, default=CheckKind.ANSWER
-    )
-    check_text = models.TextField(blank=True)
     notify_policy = models.CharField("tell me", max_length=7, choices=Notify.choices, default=Notify.FAILURE)
-    notify_email = models.BooleanField("by e-mail, too", default=False)
-    notify_hook = models.ForeignKey(
-        OutgoingHook, null=True, blank=True, on_delete=models.SET_NULL, related_name="+",
-        verbose_name="by a webhook, too",
-    )  # fmt: skip
     enabled = models.BooleanField(default=True)
     disabled_reason = models.CharField(max_length=300, blank=True)
     last_received_at = models.DateTimeField(null=True, blank=True, editable=False)
@@ -81,19 +69,6 @@ class Webhook(models.Model):
     def url(self) -> str:
         """Where services send to."""
         return f"{settings.PUBLIC_ORIGIN}/hooks/{self.token}"
-
-    @property
-    def terms(self) -> Terms:
-        """What is asked of a run that it starts now."""
-        return Terms(
-            context=Context(self.context_policy),
-            context_runs=self.context_runs,
-            check=CheckKind(self.check_kind),
-            check_text=self.check_text,
-            notify=Notify(self.notify_policy),
-            email=self.notify_email,
-            hook_id=self.notify_hook_id,
-        )
 
 
 class Received(models.Model):
