@@ -224,7 +224,7 @@ class ScheduleFields(Subset):
     roll_every: RollEvery = Field("day", description="When a rolling thread is made anew.")
     roll_runs: StrictInt = Field(20, ge=1, le=10_000, description="After so many runs, with roll_every “runs”.")
     context_policy: ContextPolicy = Field("last_result", description="What the model sees of what was before.")
-    context_runs: StrictInt = Field(3, ge=1, le=50, description="How many, with context_policy “last_runs”.")
+    context_runs: StrictInt = Field(3, ge=1, le=20, description="How many, with context_policy “last_runs”.")
     missed_policy: MissedPolicy = "latest"
     missed_limit: StrictInt = Field(10, ge=1, le=100, description="At most so many, with missed_policy “all”.")
     overlap_policy: OverlapPolicy = Field("skip", description="“together” needs thread_mode “new”.")
@@ -270,7 +270,7 @@ class WebhookFields(Subset):
     thread_mode: Literal["own", "bound", "new"] = "own"
     thread_id: StrictInt | None = Field(None, description="The thread it writes into, with thread_mode “bound”.")
     context_policy: ContextPolicy = Field("last_result", description="What the model sees beside the message.")
-    context_runs: StrictInt = Field(3, ge=1, le=100, description="How many runs, for “last_runs”.")
+    context_runs: StrictInt = Field(3, ge=1, le=20, description="How many runs, for “last_runs”.")
     check_kind: CheckKindName = Field("", description="When an answer counts as success; empty: when there is one.")
     check_text: Annotated[str, StringConstraints(max_length=20_000)] = Field("", description="What it is held against.")
     notify_policy: NotifyPolicy = Field("failure", description="When you are told of the end of a run.")

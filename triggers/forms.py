@@ -5,23 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
 from agents.models import Agent
 from common.errors import ZergError
 from runs.models import OutgoingHook
-from runs.terms import CheckKind, Context, Notify
-from threads.models import Thread
+from runs.terms import MOST_CONTEXT_RUNS, CheckKind, Context, Notify
+from triggers.asks_form import THREADS_SHOWN, AsksForm
 from triggers.models import Schedule
 from triggers.words import read
 
-MOST_THREADS = 100
 KINDS = [("cron", "At certain times (cron)"), ("interval", "Every so often"), ("once", "Once")]
-THREADS_SHOWN = "The newest hundred are listed."
 
 
 def _moment(label: str, words: str) -> forms.DateTimeField:
@@ -81,7 +77,7 @@ class TimingForm(forms.Form):
     )  # fmt: skip
 
 
-class ScheduleForm(TimingForm):
+class ScheduleForm(TimingForm, AsksForm):
     """A schedule as a person edits it."""
 
     agent = forms.ModelChoiceField(queryset=Agent.objects.none(), empty_label=None)
@@ -103,7 +99,7 @@ class ScheduleForm(TimingForm):
     roll_every = forms.ChoiceField(label="Made anew", required=False, choices=Schedule.Roll.choices)
     roll_runs = _number("After so many runs", "For a thread made anew by their number.", least=1, most=10_000)
     context_policy = _one_of("It remembers", Context)
-    context_runs = _number("How many runs", "For “The last runs”.", least=1, most=50)
+    context_runs = _number("How many runs", "For “The last runs”.", least=1, most=MOST_CONTEXT_RUNS)
     watch_kind = forms.ChoiceField(
         label="Look first at",
         required=False,
@@ -140,24 +136,7 @@ class ScheduleForm(TimingForm):
 
     def __init__(self, *args: Any, user: User, schedule: Schedule | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.user = user
-        agents = self.fields["agent"]
-        assert isinstance(agents, forms.ModelChoiceField)
-        usable = Q(archived_at=None) | Q(pk=schedule.agent_id if schedule else None)
-        agents.queryset = Agent.objects.for_user(user).filter(usable).order_by("name", "id")
-        hooks = self.fields["notify_hook"]
-        assert isinstance(hooks, forms.ModelChoiceField)
-        hooks.queryset = OutgoingHook.objects.for_user(user)
-        threads = self.fields["thread"]
-        assert isinstance(threads, forms.ChoiceField)
-        threads.choices = [("", "Choose a thread"), *_threads(user, schedule)]
-
-    def clean_thread(self) -> Thread | None:
-        chosen = self.cleaned_data["thread"]
-        try:
-            return Thread.objects.get_for(self.user, int(chosen)) if chosen else None
-        except ZergError as error:
-            raise ValidationError(error.message) from error
+        self.offer(user, schedule)
 
     def clean(self) -> dict[str, Any]:
         """What the words mean; and without what was left empty, which stays as it was: so does the thread that was
@@ -174,14 +153,6 @@ class ScheduleForm(TimingForm):
         if fields.get("thread_mode") != Schedule.ThreadMode.BOUND:
             left.add("thread")
         return {name: value for name, value in fields.items() if name not in left}
-
-    def add_refusal(self, error: ZergError) -> None:
-        """Shows an expected error at the fields it names."""
-        known = {name: words for name, words in error.fields.items() if name in self.fields}
-        for name, words in known.items():
-            self.add_error(name, words)
-        if not known:
-            self.add_error(None, error.message)
 
 
 VALUES = [name for name in ScheduleForm.base_fields if name not in {"agent", "thread", "words"}]
@@ -204,11 +175,3 @@ def first_values() -> dict[str, Any]:
 def timing_of(schedule: Schedule) -> dict[str, Any]:
     """A schedule's values for ``triggers.services.preview``."""
     return {name: getattr(schedule, name) for name in TimingForm.base_fields if name != "words"}
-
-
-def _threads(user: User, schedule: Schedule | None) -> list[tuple[str, str]]:
-    rows = Thread.objects.for_user(user).filter(agent__archived_at=None, agent__trial=False).select_related("agent")
-    listed = list(rows.order_by("-updated_at", "-id")[:MOST_THREADS])
-    if schedule and schedule.thread and schedule.thread not in listed:
-        listed.append(schedule.thread)
-    return [(str(thread.pk), f"{thread.agent.name}: {thread}"[:120]) for thread in listed]

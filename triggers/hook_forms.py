@@ -5,16 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
-from django.db.models import Q
 
 from accounts.models import User
 from agents.models import Agent
-from common.errors import ZergError
 from runs.models import OutgoingHook
-from runs.terms import CheckKind, Context, Notify
-from threads.models import Thread
-from triggers.forms import MOST_THREADS, THREADS_SHOWN
+from runs.terms import MOST_CONTEXT_RUNS, CheckKind, Context, Notify
+from triggers.asks_form import THREADS_SHOWN, AsksForm
 from triggers.models import Webhook
 
 PROMPT = "Look at what came in. Say what matters, and what to do about it.\n\n{{payload}}"
@@ -26,7 +22,7 @@ SECRET = forms.CharField(
 )
 
 
-class WebhookForm(forms.Form):
+class WebhookForm(AsksForm):
     """A webhook as a person edits it. Its style and its first secret are asked for once."""
 
     agent = forms.ModelChoiceField(queryset=Agent.objects.none(), empty_label=None)
@@ -48,7 +44,7 @@ class WebhookForm(forms.Form):
     thread = forms.ChoiceField(required=False, help_text=f"For “A thread of mine”. {THREADS_SHOWN}")
     context_policy = forms.ChoiceField(label="It remembers", choices=Context.choices)
     context_runs = forms.IntegerField(
-        label="How many runs", min_value=1, max_value=100, help_text="For “The last runs”.", initial=3
+        label="How many runs", min_value=1, max_value=MOST_CONTEXT_RUNS, help_text="For “The last runs”.", initial=3
     )
     check_kind = forms.ChoiceField(label="A run succeeds if", required=False, choices=CheckKind.choices)
     check_text = forms.CharField(
@@ -66,26 +62,9 @@ class WebhookForm(forms.Form):
 
     def __init__(self, *args: Any, user: User, webhook: Webhook | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.user = user
-        agents, threads, hooks = self.fields["agent"], self.fields["thread"], self.fields["notify_hook"]
-        assert isinstance(agents, forms.ModelChoiceField)
-        usable = Q(archived_at=None) | Q(pk=webhook.agent_id if webhook else None)
-        agents.queryset = Agent.objects.for_user(user).filter(usable).order_by("name", "id")
-        assert isinstance(threads, forms.ChoiceField)
-        threads.choices = [("", "Choose a thread"), *_threads(user, webhook)]
-        assert isinstance(hooks, forms.ModelChoiceField)
-        hooks.queryset = OutgoingHook.objects.for_user(user).order_by("name", "id")
-        if not hooks.queryset.exists():
-            del self.fields["notify_hook"]
+        self.offer(user, webhook)
         if webhook:
             del self.fields["style"], self.fields["secret"]
-
-    def clean_thread(self) -> Thread | None:
-        chosen = self.cleaned_data["thread"]
-        try:
-            return Thread.objects.get_for(self.user, int(chosen)) if chosen else None
-        except ZergError as error:
-            raise ValidationError(error.message) from error
 
     def clean(self) -> dict[str, Any]:
         """Without “A thread of mine”, the thread that was chosen before stays what it was."""
@@ -93,14 +72,6 @@ class WebhookForm(forms.Form):
         if fields.get("thread_mode") != Webhook.ThreadMode.BOUND:
             fields.pop("thread", None)
         return fields
-
-    def add_refusal(self, error: ZergError) -> None:
-        """Shows an expected error at the fields it names."""
-        known = {name: words for name, words in error.fields.items() if name in self.fields}
-        for name, words in known.items():
-            self.add_error(name, words)
-        if not known:
-            self.add_error(None, error.message)
 
 
 class SecretForm(forms.Form):
@@ -129,11 +100,3 @@ def initial_of(webhook: Webhook) -> dict[str, Any]:
     values = {name: getattr(webhook, name) for name in WebhookForm.base_fields if name not in left_out}
     thread = webhook.thread_id if webhook.thread_mode == Webhook.ThreadMode.BOUND else None
     return {**values, "agent": webhook.agent_id, "thread": thread or "", "notify_hook": webhook.notify_hook_id}
-
-
-def _threads(user: User, webhook: Webhook | None) -> list[tuple[str, str]]:
-    rows = Thread.objects.for_user(user).filter(agent__archived_at=None, agent__trial=False).select_related("agent")
-    listed = list(rows.order_by("-updated_at", "-id")[:MOST_THREADS])
-    if webhook and webhook.thread and webhook.thread not in listed:
-        listed.append(webhook.thread)
-    return [(str(thread.pk), f"{thread.agent.name}: {thread}"[:120]) for thread in listed]
