@@ -83,7 +83,7 @@ def test_a_secret_of_ones_own_is_never_shown(agent: Agent, owner: User, client_o
         ({"thread_mode": "bound"}, "Choose the thread"),
         ({"secret": "short"}, "at least 16 characters"),
         ({"style": "other"}, "Select a valid choice"),
-        ({"check_kind": "contains"}, "held against"),
+        ({"check_kind": "contains"}, "checked for"),
         ({"agent": "999999"}, "Select a valid choice"),
     ],
 )
