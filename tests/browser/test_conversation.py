@@ -27,7 +27,8 @@ def test_what_is_typed_before_the_scripts_come_stays(stack: Stack, person: Brows
     page = new_thread(person, stack)
     held: list[Route] = []
     page.route("**/js/draft.js", lambda route: held.append(route))
-    page.goto(page.url.partition("#")[0] + "?fresh", wait_until="commit")
+    with page.expect_request("**/js/draft.js"):
+        page.goto(page.url.partition("#")[0] + "?fresh", wait_until="commit")
     page.locator("#box").press_sequentially("typed at once")
     held[0].continue_()
     page.wait_for_load_state("load")
