@@ -69,9 +69,15 @@ def _export(page: Page) -> None:
 def _schedule(page: Page, stack: Stack) -> None:
     page.goto(f"{stack.origin}/schedules/new/")
     page.locator("[name=agent]").select_option(label="Scriptless")
+    page.get_by_label("In words").fill("tomorrow at 8")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.locator("#preview time")).to_have_count(1)
+    expect(page.locator("#preview time")).to_contain_text("08:00")
+    expect(page.get_by_label("In words")).to_have_value("tomorrow at 8")
+    page.get_by_label("In words").fill("")
     page.locator("[name=expression]").fill("0 7 * * 1-5")
     page.locator("#schedule-form .btn.primary").click()
-    page.wait_for_url(re.compile(r"/schedules/(\d+/)?$"))
+    page.wait_for_url(re.compile(r"/schedules/\d+/$"))
     expect(page.locator("main")).to_contain_text("Scriptless")
 
 
