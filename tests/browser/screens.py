@@ -56,7 +56,37 @@ class Pictures:
         agent = self.stack.rows("select min(id) from agents where name = 'Scout'")[0][0]
         pages = {"thread-settled": settled_thread, "thread-failed": failed_thread, "run": f"/runs/{run}/"}
         pages |= {"agent": f"/agents/{agent}/edit/", "runs": "/runs/", "threads": "/threads/"}
+        pages |= {"schedule": self._schedule(), "webhook": self._webhook()}
         self._of({**pages, "settings": "/settings/models/", "profile": "/settings/profile/"})
+
+    def _schedule(self) -> str:
+        """The path of a schedule that was said in words."""
+        page = self.context.new_page()
+        page.goto(f"{self.stack.origin}/schedules/new/")
+        page.get_by_label("Agent").select_option(label="Scout")
+        page.get_by_label("In words").fill("every weekday at 7")
+        page.get_by_label("Message").fill("What changed upstream since {{last_run}}? Begin with what breaks us.")
+        page.get_by_label("Name").fill("Morning brief")
+        page.get_by_role("button", name="Save schedule").click()
+        page.wait_for_url(re.compile(r"/schedules/\d+/$"))
+        page.close()
+        return page.url.removeprefix(self.stack.origin)
+
+    def _webhook(self) -> str:
+        """The path of a webhook to which a test was sent."""
+        page = self.context.new_page()
+        page.goto(f"{self.stack.origin}/webhooks/new/")
+        page.get_by_label("Agent").select_option(label="Scout")
+        page.get_by_label("Name").fill("Pushes to main")
+        page.get_by_label("GitHub", exact=True).check()
+        page.get_by_role("button", name="Make the webhook").click()
+        expect(page.locator("main h1")).to_contain_text("Pushes to main")
+        (webhook,) = self.stack.rows("select max(id) from webhooks")[0]
+        page.goto(f"{self.stack.origin}/webhooks/{webhook}/")
+        page.get_by_role("button", name="Send a test").click()
+        expect(page.locator("main .pill[data-state=done]").first).to_be_visible()
+        page.close()
+        return f"/webhooks/{webhook}/"
 
     def _fails_unseen(self, thread: str) -> None:
         """A run fails while nobody looks, so that Home has something to say."""
