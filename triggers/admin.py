@@ -99,28 +99,56 @@ def condition_of(schedule: Schedule) -> SafeString:
     return state("off") if schedule.disabled_reason else state("paused")
 
 
+class FailingFilter(admin.SimpleListFilter):
+    """Those whose last runs failed, and that wait longer each time for that."""
+
+    title, parameter_name = "failures in a row", "failing"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("yes", "Failing"), ("no", "None")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Schedule]) -> QuerySet[Schedule]:
+        match self.value():
+            case "yes":
+                return queryset.filter(failures_in_row__gt=0)
+            case "no":
+                return queryset.filter(failures_in_row=0)
+        return queryset
+
+
 @admin.register(Schedule)
 class ScheduleAdmin(ModelAdmin[Schedule]):
     form = ScheduleAdminForm
     list_display = ["called", "agent", "owner", "when", "condition", "next_run_at", "last_run_at", "last_outcome"]
-    list_filter = ["enabled", "kind", "thread_mode", "overlap_policy", "missed_policy", "last_run_at"]
+    list_filter = ["enabled", "kind", "thread_mode", "context_policy", "overlap_policy", "missed_policy", "watch_kind",
+                   "check_kind", "notify_policy", "notify_email", FailingFilter, "last_run_at"]  # fmt: skip
     list_select_related = ["agent", "owner"]
     list_per_page = 50
     search_fields = ["name", "expression", "agent__name", "owner__email"]
     paginator = QuickPaginator
     show_full_result_count = False
     ordering = ["-id"]
-    raw_id_fields = ["agent", "owner", "thread"]
+    raw_id_fields = ["agent", "owner", "thread", "notify_hook"]
     inlines = [OccurrenceInline]
     actions = ["pause", "resume", "run_now"]
     readonly_fields = ["when", "next_run_at", "last_run_at", "disabled_reason", "is_default", "created_at",
-                       "updated_at"]  # fmt: skip
+                       "updated_at", "runs_made", "offset_seconds", "thread_since", "thread_runs", "failures_in_row",
+                       "back_off_until"]  # fmt: skip
     fieldsets = [
         (None, {"fields": ["agent", "owner", "name", "prompt"]}),
         ("When", {"fields": ["kind", "expression", "timezone", "enabled", "when", "next_run_at", "disabled_reason"]}),
-        ("Where and how", {"fields": ["thread_mode", "thread", "overlap_policy", "missed_policy"]}),
+        ("From, until, how often", {"fields": ["starts_at", "ends_at", "most_runs", "runs_made", "spread_seconds",
+                                               "offset_seconds"]}),
+        ("Where it writes", {"fields": ["thread_mode", "thread", "roll_every", "roll_runs", "thread_since",
+                                        "thread_runs"]}),
+        ("What it remembers", {"fields": ["context_policy", "context_runs"]}),
+        ("Look first", {"fields": ["watch_kind", "watch_url", "watch_path"]}),
+        ("What counts as success", {"fields": ["check_kind", "check_text"]}),
+        ("When things do not go as planned", {"fields": ["overlap_policy", "missed_policy", "missed_limit",
+                                                         "failure_limit", "failures_in_row", "back_off_until"]}),
+        ("Who is told", {"fields": ["notify_policy", "notify_email", "notify_hook"]}),
         ("Row", {"fields": ["last_run_at", "is_default", "created_at", "updated_at"]}),
-    ]
+    ]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
         last = Occurrence.objects.filter(schedule=OuterRef("pk")).order_by("-scheduled_for", "-id")

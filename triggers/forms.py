@@ -58,8 +58,8 @@ class TimingForm(forms.Form):
         required=False,
         max_length=200,
         help_text=(
-            "Cron: 0 7 * * 1-5 (minute, hour, day, month, weekday). Every so often: 15 minutes, 2 hours, 1 day. "
-            "Once: 2026-03-29T07:00. Words above count before it."
+            "Cron: 0 7 * * 1-5 (minute, hour, day, month, weekday). Every so often: 2 hours. Once: 2026-03-29T07:00. "
+            "The words count before it."
         ),
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "class": "mono"}),
     )
@@ -72,7 +72,7 @@ class TimingForm(forms.Form):
     ends_at = _moment("Until", "Nothing is due after.")
     most_runs = _number("At most so many runs", "Then it is switched off.", least=1, most=2**31 - 1)
     spread_seconds = _number(
-        "Spread", "Its times are moved by one number of seconds up to this, so that not all come at once.",
+        "Spread", "In seconds. Its times are moved by one number up to this, so that not all come at once.",
         least=0, most=86_400,
     )  # fmt: skip
 
@@ -90,16 +90,16 @@ class ScheduleForm(TimingForm, AsksForm):
         strip=False,
         help_text=(
             "What the agent is told each time. Empty: its task. {{now}}, {{last_run}}, {{last_result}} and {{change}} "
-            "stand for what they say."
+            "are filled in."
         ),
         widget=forms.Textarea(attrs={"rows": 4}),
     )
     thread_mode = _one_of("It writes to", Schedule.ThreadMode)
-    thread = forms.ChoiceField(required=False, help_text=f"For “A thread of mine”. {THREADS_SHOWN}")
+    thread = forms.ChoiceField(required=False, help_text=THREADS_SHOWN)
     roll_every = forms.ChoiceField(label="Made anew", required=False, choices=Schedule.Roll.choices)
-    roll_runs = _number("After so many runs", "For a thread made anew by their number.", least=1, most=10_000)
+    roll_runs = _number("After so many runs", "", least=1, most=10_000)
     context_policy = _one_of("It remembers", Context)
-    context_runs = _number("How many runs", "For “The last runs”.", least=1, most=MOST_CONTEXT_RUNS)
+    context_runs = _number("How many runs", f"At most {MOST_CONTEXT_RUNS}.", least=1, most=MOST_CONTEXT_RUNS)
     watch_kind = forms.ChoiceField(
         label="Look first at",
         required=False,
@@ -122,7 +122,7 @@ class ScheduleForm(TimingForm, AsksForm):
     )
     overlap_policy = _one_of("If the last run is still going", Schedule.Overlap)
     missed_policy = _one_of("If Zerg was off at the time", Schedule.Missed)
-    missed_limit = _number("At most so many", "For “Run all of them”: the newest.", least=1, most=100)
+    missed_limit = _number("At most so many", "The newest of them.", least=1, most=100)
     failure_limit = _number(
         "Switch off after failures", "So many in a row. 0: never. Before that it waits longer each time.",
         least=0, most=1000,

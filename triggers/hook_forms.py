@@ -41,10 +41,14 @@ class WebhookForm(AsksForm):
         widget=forms.Textarea(attrs={"rows": 6}),
     )
     thread_mode = forms.ChoiceField(label="It writes to", choices=Webhook.ThreadMode.choices, widget=forms.RadioSelect)
-    thread = forms.ChoiceField(required=False, help_text=f"For “A thread of mine”. {THREADS_SHOWN}")
+    thread = forms.ChoiceField(required=False, help_text=THREADS_SHOWN)
     context_policy = forms.ChoiceField(label="It remembers", choices=Context.choices)
     context_runs = forms.IntegerField(
-        label="How many runs", min_value=1, max_value=MOST_CONTEXT_RUNS, help_text="For “The last runs”.", initial=3
+        label="How many runs",
+        min_value=1,
+        max_value=MOST_CONTEXT_RUNS,
+        help_text=f"At most {MOST_CONTEXT_RUNS}.",
+        initial=3,
     )
     check_kind = forms.ChoiceField(label="A run succeeds if", required=False, choices=CheckKind.choices)
     check_text = forms.CharField(

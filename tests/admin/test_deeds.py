@@ -186,7 +186,9 @@ def test_prices_are_edited_in_the_list(desk: Client, populate: Any) -> None:
 
 SCHEDULE = {
     "name": "", "prompt": "", "kind": "cron", "expression": "0 7 * * 1-5", "timezone": "Europe/Berlin", "enabled": "on",
-    "thread_mode": "own", "thread": "", "overlap_policy": "skip", "missed_policy": "latest",
+    "thread_mode": "own", "thread": "", "overlap_policy": "skip", "missed_policy": "latest", "missed_limit": "10",
+    "roll_every": "day", "roll_runs": "20", "context_policy": "last_result", "context_runs": "3", "check_kind": "",
+    "failure_limit": "5", "notify_policy": "found", "watch_kind": "", "spread_seconds": "0",
     "occurrences-TOTAL_FORMS": "0", "occurrences-INITIAL_FORMS": "0",
 }  # fmt: skip
 
@@ -201,6 +203,9 @@ def test_a_schedule_is_made_and_changed_by_the_services(desk: Client, agent: Age
     saved(desk, "triggers_schedule_change", {**sent, "expression": "*/5 * * * *"}, schedule.pk)
     before, schedule = schedule.next_run_at, Schedule.objects.get()
     assert (schedule.expression, schedule.next_run_at == before) == ("*/5 * * * *", False)
+    saved(desk, "triggers_schedule_change", {**sent, "most_runs": "3", "notify_policy": "failure"}, schedule.pk)
+    schedule = Schedule.objects.get()
+    assert (schedule.most_runs, schedule.notify_policy) == (3, "failure")
     saved(desk, "triggers_schedule_change", {**sent, "enabled": ""}, schedule.pk)
     assert Schedule.objects.get().next_run_at is None
 

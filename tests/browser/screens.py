@@ -56,7 +56,38 @@ class Pictures:
         agent = self.stack.rows("select min(id) from agents where name = 'Scout'")[0][0]
         pages = {"thread-settled": settled_thread, "thread-failed": failed_thread, "run": f"/runs/{run}/"}
         pages |= {"agent": f"/agents/{agent}/edit/", "runs": "/runs/", "threads": "/threads/"}
+        pages |= {"schedule": self._schedule(), "webhook": self._webhook()}
         self._of({**pages, "settings": "/settings/models/", "profile": "/settings/profile/"})
+
+    def _schedule(self) -> str:
+        """The path of a schedule that was said in words."""
+        page = self.context.new_page()
+        page.goto(f"{self.stack.origin}/schedules/new/")
+        page.get_by_label("Agent").select_option(label="Scout")
+        page.get_by_label("In words").fill("every weekday at 7")
+        page.get_by_label("Message").fill("What changed upstream since {{last_run}}? Begin with what breaks us.")
+        page.get_by_label("Name").fill("Morning brief")
+        page.get_by_role("button", name="Save schedule").click()
+        page.wait_for_url(re.compile(r"/schedules/\d+/$"))
+        page.close()
+        return page.url.removeprefix(self.stack.origin)
+
+    def _webhook(self) -> str:
+        """The path of a webhook to which a test was sent."""
+        page = self.context.new_page()
+        page.goto(f"{self.stack.origin}/webhooks/new/")
+        page.get_by_label("Agent").select_option(label="Scout")
+        page.get_by_label("Name").fill("Pushes to main")
+        page.get_by_label("GitHub", exact=True).check()
+        page.get_by_role("button", name="Make the webhook").click()
+        page.get_by_role("link", name="Go on").click()
+        page.wait_for_url(re.compile(r"/webhooks/\d+/$"))
+        path = page.url.removeprefix(self.stack.origin)
+        page.get_by_role("button", name="Send a test").click()
+        page.get_by_role("link", name=re.compile(r"^Run \d+$")).first.click()
+        expect(page.locator("main .pill[data-state=done]").first).to_be_visible(timeout=20_000)
+        page.close()
+        return path
 
     def _fails_unseen(self, thread: str) -> None:
         """A run fails while nobody looks, so that Home has something to say."""

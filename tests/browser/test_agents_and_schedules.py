@@ -49,6 +49,29 @@ def test_the_next_five_times_show_while_the_schedule_is_typed(
     expect(page.locator("#preview")).to_contain_text(re.compile("never", re.I))
 
 
+def test_what_belongs_to_one_choice_shows_with_it_and_wherever_it_is_wrong(
+    stack: Stack, person: BrowserContext, watch: Watch
+) -> None:
+    watch.expected = ["422"]  # a number of runs that no thread can have
+    page = person.new_page()
+    page.goto(f"{stack.origin}/schedules/new/")
+    thread, every, runs = (page.locator(f"#id_{name}") for name in ("thread", "roll_every", "roll_runs"))
+    expect(thread).to_be_hidden()
+    page.get_by_label("A thread of mine").check()
+    expect(thread).to_be_visible()
+    page.get_by_label("A thread that is made anew").check()
+    expect(thread).to_be_hidden()
+    expect(runs).to_be_hidden()
+    every.select_option(label="After a number of runs")
+    runs.fill("0")
+    page.get_by_label("A thread of its own").check()
+    expect(every).to_be_hidden()
+    page.get_by_label("In words").fill("every weekday at 7")
+    page.get_by_role("button", name="Save schedule").click()
+    expect(page.locator(".error-summary")).to_contain_text("After so many runs")
+    expect(runs).to_be_visible()
+
+
 def test_a_schedule_writes_into_its_thread_while_the_thread_is_open(stack: Stack, person: BrowserContext) -> None:
     page = person.new_page()
     page.goto(f"{stack.origin}/agents/new/")

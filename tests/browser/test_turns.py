@@ -6,7 +6,7 @@ import re
 
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
-from tests.browser.pages import connected, fresh_log_html, last_answer, log_html, new_thread, say, settled
+from tests.browser.pages import ANSWER, connected, fresh_log_html, last_answer, log_html, new_thread, say, settled
 from tests.flows.stack import Stack
 
 USER = "article[data-role=user]"
@@ -156,8 +156,10 @@ def test_fact_33_after_the_worker_died_the_text_is_kept_and_continue_completes_i
     page.get_by_role("link", name="Previous version").click()
     connected(page)
     expect(last_answer(page)).to_contain_text("w20 ")
+    answers = page.locator(ANSWER).count()
     last_answer(page).get_by_role("button", name="Continue").click()
     expect(page.locator(USER)).to_have_count(2)
+    expect(page.locator(ANSWER)).to_have_count(answers + 1)
     expect(settled(page)).to_contain_text("broke off")
     assert log_html(page) == fresh_log_html(page)
 
