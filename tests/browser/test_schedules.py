@@ -182,7 +182,7 @@ def test_fact_39_every_due_time_of_a_week_has_one_row_that_says_what_became_of_i
     expect(page.locator(f"#sch-{schedule} a[href='/runs/{last['id']}/']")).to_have_count(1)
     expect(page.locator(f"#sch-{schedule} .pill")).to_have_text("Done")
     page.goto(f"{stack.origin}/agents/?q=Night")
-    card = moments(page.locator("article.card", has_text="Night watch").first.locator(".card-head time"))
+    card = moments(page.locator(".card-head", has_text="Night watch").locator("time"))
     assert card[0] == following
     assert abs(card[1] - datetime.fromisoformat(last["finished_at"])) < timedelta(seconds=5)
 
