@@ -104,6 +104,7 @@ def test_fact_38_what_is_previewed_over_both_clock_changes_is_what_then_runs(sec
         page = new_form(second, agent)
         page.locator("[name=timezone]").fill(zone)
         page.locator("[name=expression]").fill(f"30 2 {days} {months} *")
+        page.locator("summary", has_text="Who is told").click()
         page.get_by_label("Only when it fails").check()
         expect(page.locator("#preview time")).to_have_count(5)
         previewed = moments(page.locator("#preview time"))
