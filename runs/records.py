@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from agents.catalog import ModelChoice
 from agents.services import note_call
+from common.bulk import insert_each
 from common.markdown import render_html
 from engine import ToolCall, Usage
 from runs import states
@@ -80,9 +81,9 @@ def _begin_step(run: Run, thread: Thread, kind: Step.Kind, name: str, **fields: 
         run, version=thread.version, note="", again_at=None, model=run.model, context_window=run.context_window
     )
     index = Step.objects.filter(run=run).count() + 1
-    return Step.objects.create(
-        run=run, index=index, attempt=run.attempt, kind=kind, name=name, started_at=timezone.now(), **fields
-    )
+    step = Step(run=run, index=index, attempt=run.attempt, kind=kind, name=name, started_at=timezone.now(), **fields)
+    insert_each([step])
+    return step
 
 
 def note(run: Run, step: Step, text: str, seconds: float) -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.models import User
 from agents.catalog import choose
 from agents.models import Agent, AgentVersion, MemoryStrategy
-from common.bulk import save_each
+from common.bulk import insert_each, save_each
 from common.errors import ZergError
 from runs import notices, queue
 from runs.hints import wake_worker, wake_workers
@@ -132,7 +132,7 @@ def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Ru
             messages.append((run, _message(thread, start, queued=thread.pk in busy)))
         runs.append(run)
         busy.add(thread.pk)
-    Run.objects.bulk_create(runs)
+    insert_each(runs)
     _store(messages)
     return runs
 
@@ -156,7 +156,7 @@ def _store(messages: Sequence[tuple[Run, ThreadMessage]]) -> None:
     """Stores the messages of new runs; each knows the other by its id."""
     for run, message in messages:
         message.run_id = run.pk
-    ThreadMessage.objects.bulk_create([message for _, message in messages])
+    insert_each([message for _, message in messages])
     for run, message in messages:
         run.input_message = message
         if message.seq is not None:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from agents.models import Agent
 from common import bus
-from common.bulk import save_each
+from common.bulk import insert_each, save_each
 from common.database import certain_transaction
 from common.errors import ZergError
 from common.prepared import prepared
@@ -142,7 +142,7 @@ def clean_content(text: str) -> str:
 def add_message(thread: Thread, *, queued: bool = False, **fields: Any) -> ThreadMessage:
     """Adds a row to a thread that is inside ``change``: at the end of its branch, or into its queue."""
     message = new_message(thread, queued=queued, **fields)
-    message.save()
+    insert_each([message])
     if not queued:
         thread.leaf = message
     return message
