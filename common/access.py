@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self, TypeVar
 
 from django.db import models
 
 from common.errors import not_found
+from common.prepared import prepared
 
 M = TypeVar("M", bound=models.Model)
 
@@ -23,7 +25,31 @@ class OwnedQuerySet(models.QuerySet[M]):
 
     def get_for(self, user: Any, pk: int) -> M:
         """One row by id. Raises ZergError(``not_found``) alike for a missing row and for a stranger's."""
-        row = self.for_user(user).filter(pk=pk).first() if 0 < pk < 2**63 else None
+        row = self._of(user, pk) if 0 < pk < 2**63 else None
         if row is None:
             raise not_found(str(self.model._meta.verbose_name).capitalize())
         return row
+
+    def _of(self, user: Any, pk: int) -> M | None:
+        if self.query.where or self._prefetch_related_lookups:  # type: ignore[attr-defined]
+            return self.for_user(user).filter(pk=pk).first()
+        if not getattr(user, "is_active", False):
+            return None
+        return next(iter(_rows_by_id(self.all())(user.pk, pk)), None)
+
+
+_made: dict[tuple[type[models.Model], str], Callable[..., list[Any]]] = {}
+
+
+def _rows_by_id(rows: models.QuerySet[M]) -> Callable[..., list[M]]:
+    """The row with an id, of those a person may see: nearly each request begins with this query."""
+    model: Any = rows.model
+    key = (rows.model, repr(rows.query.select_related))
+    if key not in _made:
+
+        @prepared
+        def visible(user_id: Any, pk: Any) -> models.QuerySet[M]:
+            return rows.filter(model.visible_to(user_id), pk=pk)
+
+        _made[key] = visible
+    return _made[key]

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.models import Expression, Field, QuerySet
+from django.db.models.sql import UpdateQuery
 
 Row = TypeVar("Row")
 
@@ -17,16 +18,19 @@ Row = TypeVar("Row")
 class Hole(Expression):
     """Stands in a query where a value will: the argument ``name``, or number ``index`` of those in it."""
 
-    def __init__(self, name: str, index: int | None = None) -> None:
+    def __init__(self, name: str, index: int | None = None, column: Field[Any, Any] | None = None) -> None:
         super().__init__(output_field=Field())
         self.name = name
         self.index = index
+        self.column = column
 
     def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
         return "%s", (self,)
 
     def value(self, given: dict[str, Any]) -> Any:
         value = given[self.name]
+        if self.column is not None:
+            return self.column.get_db_prep_save(value, connections[DEFAULT_DB_ALIAS])
         # As many as fit were foreseen: the last one stands for the rest.
         return value if self.index is None else value[min(self.index, len(value) - 1)]
 
@@ -64,6 +68,40 @@ def prepared(make: Callable[..., QuerySet[Any, Row]]) -> Callable[..., list[Row]
         return list(rows)
 
     return rows_for
+
+
+def prepared_update(make: Callable[..., tuple[QuerySet[Any], dict[str, Any]]]) -> Callable[..., int]:
+    """Makes of a function that gives rows of one table, and the values to set in them, one that does it.
+
+    Its arguments are numbers and texts that the rows are found by, or values of columns: what the function gives for a
+    column is such an argument as it is, or an expression without any. The result is the number of rows that were found.
+    """
+
+    @cache
+    def made() -> tuple[str, Any]:
+        rows, values = make(*map(Hole, names))
+        columns = {name: rows.model._meta.get_field(name) for name in values}
+        query: Any = rows.query.chain(UpdateQuery)
+        query.add_update_values(
+            {
+                name: Hole(value.name, column=columns[name]) if isinstance(value, Hole) else value
+                for name, value in values.items()
+            }
+        )
+        sql, params = query.get_compiler(DEFAULT_DB_ALIAS).as_sql()
+        return sql, params
+
+    names = tuple(signature(make).parameters)
+
+    @wraps(make)
+    def update(*values: Any) -> int:
+        sql, params = made()
+        given = dict(zip(names, values, strict=True))
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            cursor.execute(sql, [param.value(given) if isinstance(param, Hole) else param for param in params])
+            return int(cursor.rowcount)
+
+    return update
 
 
 def _room(values: tuple[int | str, ...]) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from accounts.models import User
 from agents.catalog import ModelChoice, choose, ensure_built_in_providers
@@ -13,6 +15,7 @@ from agents.models import Agent, Provider
 from agents.services import remember_models
 from agents.toolbox import tools_of
 from common.errors import ZergError
+from common.prepared import prepared
 from engine import Limits, Message, RunSpec, Tool
 from runs import remembering, unattended
 from runs.models import Run
@@ -82,10 +85,15 @@ def with_model(run: Run, plan: Plan, name: str) -> Plan:
 def _require_rights(run: Run) -> User:
     """Work that waited has the rights its person has now, not those of the day it was asked for."""
     actor = run.actor
-    its_thread = Thread.objects.for_user(actor).filter(pk=run.thread_id, agent__archived_at=None)
-    if actor is None or not its_thread.exists():
+    if actor is None or not actor.is_active or not _may_use(actor.pk, run.thread_id):
         raise ZergError("refused", "The person this run acts for may no longer use this agent, so it was not run.")
     return actor
+
+
+@prepared
+def _may_use(user_id: Any, thread_id: Any) -> QuerySet[Thread, int]:
+    rows = Thread.objects.filter(Thread.visible_to(user_id), pk=thread_id, agent__archived_at=None)
+    return rows.values_list("pk", flat=True)
 
 
 def _within(run: Run, spec: RunSpec) -> RunSpec:

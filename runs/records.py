@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from agents.catalog import ModelChoice
 from agents.services import note_call
-from common.bulk import insert_each
+from common.bulk import insert_each, save_each
 from common.markdown import render_html
+from common.prepared import prepared
 from engine import ToolCall, Usage
 from runs import states
 from runs.booking import book_usage
@@ -77,13 +78,16 @@ def begin_tool(run: Run, call: ToolCall, effect: str, key: str) -> Step:
 
 
 def _begin_step(run: Run, thread: Thread, kind: Step.Kind, name: str, **fields: Any) -> Step:
-    states.fence(
-        run, version=thread.version, note="", again_at=None, model=run.model, context_window=run.context_window
-    )
-    index = Step.objects.filter(run=run).count() + 1
+    states.begin_call(run, thread.version)
+    index = next(iter(_last_index(run.pk)), 0) + 1
     step = Step(run=run, index=index, attempt=run.attempt, kind=kind, name=name, started_at=timezone.now(), **fields)
     insert_each([step])
     return step
+
+
+@prepared
+def _last_index(run_id: Any) -> QuerySet[Step, int]:
+    return Step.objects.filter(run=run_id).order_by("-index").values_list("index", flat=True)[:1]
 
 
 def note(run: Run, step: Step, text: str, seconds: float) -> None:
@@ -129,6 +133,14 @@ def checkpoint(texts: Collection[Checkpoint]) -> set[int]:
     return kept
 
 
+SETTLED = (
+    "content", "reasoning", "html", "tool_calls", "status", "version",
+    "input_tokens", "cached_tokens", "output_tokens", "usage_estimated", "cost_usd",
+    "error_code", "error_message", "error_detail",
+)  # fmt: skip
+"""What of a message is written once its text is whole."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What one model call came to."""
@@ -157,10 +169,8 @@ def settle_answer(
         book_usage(run, thread, step, answer.usage, cost, failure)
         if failure is None or failure.code in KEY_REFUSED:
             note_call(choice.provider, failure.message if failure else "")
-        fields = {} if failure is None else {
-            "error_code": failure.code, "error_message": failure.message, "error_detail": failure.detail
-        }  # fmt: skip
-        ThreadMessage.objects.filter(pk=message_id).update(
+        message = ThreadMessage(
+            pk=message_id,
             content=answer.content,
             reasoning=answer.reasoning,
             html=render_html(answer.content),
@@ -172,8 +182,11 @@ def settle_answer(
             usage_estimated=answer.usage.estimated,
             cost_usd=cost,
             version=thread.version,
-            **fields,
         )
+        if failure is not None:
+            message.error_code, message.error_message = failure.code, failure.message
+            message.error_detail = failure.detail
+        save_each([message], SETTLED)
         if last := failure or ending:
             _finish(run, thread, last)
 

@@ -19,8 +19,8 @@ from django.db.models import Case, Exists, ExpressionWrapper, F, OuterRef, Q, Qu
 from django.db.models.functions import Coalesce, Concat, Now, Right
 from django.utils import timezone
 
-from agents.models import PULSE_LENGTH, Agent
-from common.prepared import prepared
+from agents.models import PULSE_LENGTH, Agent, AgentVersion
+from common.prepared import prepared, prepared_update
 from runs import notices
 from runs.models import ACTIVE, UNFINISHED, Run, RunStatus
 from runs.signals import run_ended
@@ -68,21 +68,10 @@ def _take_next(thread_id: int, owner: str) -> Run | None:
     try:
         with change(thread_id, ring=False) as thread:
             run = _next_in(thread)
-            taken = Run.objects.filter(pk=run.pk, status=RunStatus.QUEUED, lease_epoch=run.lease_epoch).update(
-                status=RunStatus.RUNNING,
-                lease_owner=owner,
-                lease_epoch=F("lease_epoch") + 1,
-                lease_expires_at=lease_end(),
-                attempt=F("attempt") + 1,
-                started_at=Coalesce("started_at", Now()),
-                agent_version=Coalesce("asked_version", Subquery(run.agent.versions.values("pk")[:1])),
-                note="",
-                version=thread.version,
-            )
-            if not taken:
+            if not _take(run.pk, run.lease_epoch, owner, thread.version):
                 raise _NothingToClaim
             _join_input(thread, run)
-            Agent.objects.filter(pk=run.agent_id).update(status=Agent.Status.PROCESSING)
+            _is_at_work(run.agent_id)
     except (_NothingToClaim, IntegrityError):  # one_active_run_per_thread: another worker was faster
         return None
     # What its row holds now, without asking for it; the time only nearly, which is the database's.
@@ -90,6 +79,27 @@ def _take_next(thread_id: int, owner: str) -> Run | None:
     run.lease_epoch, run.attempt = run.lease_epoch + 1, run.attempt + 1
     run.started_at = run.started_at or timezone.now()
     return run
+
+
+@prepared_update
+def _take(run_id: Any, epoch: Any, owner: Any, version: Any) -> tuple[QuerySet[Run], dict[str, Any]]:
+    versions = AgentVersion.objects.filter(agent=OuterRef("agent")).order_by("-number").values("pk")[:1]
+    return Run.objects.filter(pk=run_id, status=RunStatus.QUEUED, lease_epoch=epoch), {
+        "status": RunStatus.RUNNING,
+        "lease_owner": owner,
+        "lease_epoch": F("lease_epoch") + 1,
+        "lease_expires_at": lease_end(),
+        "attempt": F("attempt") + 1,
+        "started_at": Coalesce("started_at", Now()),
+        "agent_version": Coalesce("asked_version", Subquery(versions)),
+        "note": "",
+        "version": version,
+    }
+
+
+@prepared_update
+def _is_at_work(agent_id: Any) -> tuple[QuerySet[Agent], dict[str, Any]]:
+    return Agent.objects.filter(pk=agent_id), {"status": Agent.Status.PROCESSING}
 
 
 def _next_in(thread: Thread) -> Run:
@@ -116,9 +126,30 @@ def _join_input(thread: Thread, run: Run) -> None:
 
 def fence(run: Run, **fields: Any) -> None:
     """Updates a run that this worker holds. Raises LeaseLost when it holds it no longer."""
-    held = Run.objects.filter(pk=run.pk, lease_epoch=run.lease_epoch, status=RunStatus.RUNNING)
-    if not held.update(**fields):
-        raise LeaseLost(f"run {run.pk}, epoch {run.lease_epoch}")
+    if not _held(run.pk, run.lease_epoch).update(**fields):
+        raise _lost(run)
+
+
+def _held(run_id: Any, epoch: Any) -> QuerySet[Run]:
+    return Run.objects.filter(pk=run_id, lease_epoch=epoch, status=RunStatus.RUNNING)
+
+
+def _lost(run: Run) -> LeaseLost:
+    return LeaseLost(f"run {run.pk}, epoch {run.lease_epoch}")
+
+
+def begin_call(run: Run, version: int) -> None:
+    """A call is about to be made: nothing is waited for any more, and the plan's model is on the run's row."""
+    if not _begin_call(run.pk, run.lease_epoch, version, run.model, run.context_window):
+        raise _lost(run)
+
+
+@prepared_update
+def _begin_call(
+    run_id: Any, epoch: Any, version: Any, model: Any, context_window: Any
+) -> tuple[QuerySet[Run], dict[str, Any]]:
+    values = {"version": version, "note": "", "again_at": None, "model": model, "context_window": context_window}
+    return _held(run_id, epoch), values
 
 
 def finish(run: Run, thread: Thread, *, status: RunStatus, reason: str, code: str = "", message: str = "") -> None:

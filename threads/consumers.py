@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import deque
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 from common.database import in_database
 from threads.changes import Changes
 from threads.hub import LiveMessage
-from threads.page_feed import NOWHERE, Place, Update, frames_in_zone, tail_frame
+from threads.page_feed import NOWHERE, Place, Update, around_in_zone, log_in_zone, tail_frame
 from threads.sockets import ThreadSocket
+
+T = TypeVar("T")
 
 
 class PageSocket(ThreadSocket):
@@ -78,18 +81,18 @@ class PageSocket(ThreadSocket):
                 self.put_json(t="ready", v=self._place.version)
 
     async def _show_rows(self, changes: Changes) -> None:
+        """The log first, then the text in it, then what stands around: who waits for an answer looks at the log."""
         assert self._place is not None, "a page subscribes before it is told anything"
-        place = self._place
-        zone = self.user.timezone
-        key = ("page", zone, place.version, place.leaf_id, place.via, tuple(sorted(place.blocks.items())))
-        # Pages at the same place share one rendering: the first one starts it, all of them await it.
-        rendering: asyncio.Task[Update] | None = changes.memo.get(key)
-        if rendering is None:
-            rendering = changes.memo[key] = asyncio.create_task(in_database(frames_in_zone, changes, place, zone))
-        update = await asyncio.shield(rendering)
+        place, zone = self._place, self.user.timezone
+        at = (zone, place.version, place.leaf_id, place.via, tuple(sorted(place.blocks.items())))
+        update: Update = await _once(changes, ("log", *at), log_in_zone, changes, place, zone)
         for frame in update.frames:
             self.put(frame)
         self._place = replace(update.place, blocks=dict(update.place.blocks))
+        if update.is_more:
+            self._show_text()
+            for frame in await _once(changes, ("around", *at), around_in_zone, changes.thread, update, zone):
+                self.put(frame)
 
     def _show_text(self) -> None:
         """Brings every message being written that the page shows to where its text is, if the page keeps up."""
@@ -105,6 +108,14 @@ class PageSocket(ThreadSocket):
             self.put(frame)
             self._place.blocks[message_id] = now_has
             self._lengths[message_id] = len(live.text)
+
+
+async def _once(changes: Changes, key: tuple[Any, ...], make: Callable[..., T], *args: Any) -> T:
+    """Pages at the same place share what is made of the same changes: the first one begins it, all of them await it."""
+    making: asyncio.Task[T] | None = changes.memo.get(key)
+    if making is None:
+        making = changes.memo[key] = asyncio.create_task(in_database(make, *args))
+    return await asyncio.shield(making)
 
 
 def _whole(value: Any) -> int:

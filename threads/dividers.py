@@ -31,9 +31,12 @@ class Divider:
     due: datetime | None = None
 
 
-def dividers_of(rows: list[ThreadMessage], runs: Iterable[Any], previous: ThreadMessage | None) -> dict[int, Divider]:
-    """The dividers above these rows of one thread, by the rows' ids. ``previous``: the one before them, if known."""
-    before = _moments_before(rows, previous)
+def dividers_of(
+    rows: list[ThreadMessage], runs: Iterable[Any], previous: ThreadMessage | None, moments: dict[int, datetime]
+) -> dict[int, Divider]:
+    """The dividers above these rows of one thread, by the rows' ids. ``previous``: the one before them, if known;
+    ``moments``: when rows were written, by their ids, as far as that is known."""
+    before = _moments_before(rows, previous, moments)
     by_itself = {run.pk: run for run in runs if run.trigger in BY_ITSELF}
     causes = _causes(by_itself.values())
     found = {}
@@ -50,9 +53,11 @@ def dividers_of(rows: list[ThreadMessage], runs: Iterable[Any], previous: Thread
     return found
 
 
-def _moments_before(rows: list[ThreadMessage], previous: ThreadMessage | None) -> dict[int, datetime]:
+def _moments_before(
+    rows: list[ThreadMessage], previous: ThreadMessage | None, known: dict[int, datetime]
+) -> dict[int, datetime]:
     """The times of the rows that these follow."""
-    moments = {row.pk: row.timestamp for row in [*rows, *filter(None, [previous])]}
+    moments = known | {row.pk: row.timestamp for row in [*rows, *filter(None, [previous])]}
     if missing := tuple({row.parent_id for row in rows if row.parent_id} - moments.keys()):
         moments.update(_moments_of(missing))
     return moments

@@ -161,8 +161,8 @@ class Room:
             if message.status == ThreadMessage.Status.STREAMING:
                 live = self.live.setdefault(message.pk, LiveMessage(message.pk, message.run_id or 0))
                 live.extend(0, message.content)
-                if early := self._early.get(message.pk):
-                    live.extend(early.o, early.x)
+                if (early := self._early.pop(message.pk, None)) and not live.extend(early.o, early.x):
+                    self.rows_may_have_changed(at_once=True)  # more became durable since they were read
                 message.content = live.text
             else:
                 self.live.pop(message.pk, None)
@@ -175,9 +175,12 @@ class Room:
         frame = _frames.decode(payload)
         live = self.live.get(frame.m)
         if live is None or not live.extend(frame.o, frame.x):
-            # Its row, or the text before this tail, has not been read yet. Each answer begins like that.
+            # Its row, or the text before this tail, has not been read yet. Each answer begins like that: who is there
+            # already as one that came early is being read, and one reading does for all that comes meanwhile.
+            is_awaited = live is None and frame.m in self._early
             self._early[frame.m] = frame
-            self.rows_may_have_changed(at_once=True)
+            if not is_awaited:
+                self.rows_may_have_changed(at_once=True)
             return
         for watcher in list(self.watchers):
             watcher.text_grew(live)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from textwrap import shorten
 from typing import Any
 
@@ -14,11 +12,12 @@ from django.utils.safestring import SafeString, mark_safe
 
 from common.markdown import StreamRenderer, join_blocks, render_plain
 from common.prepared import prepared
-from common.templatetags.zerg import money
 from threads.deeds import Deed, deeds_of
 from threads.dividers import Divider, dividers_of
 from threads.models import Thread, ThreadMessage
+from threads.siblings import Siblings, siblings_of
 from threads.tool_words import tool_words
+from threads.tree import Tree, nodes_following
 
 SHOWN_CHARS = 20_000
 """Of what a tool was given, or gave back. The rest is one click away."""
@@ -55,18 +54,6 @@ class ToolRow:
 
 
 @dataclass
-class Siblings:
-    """Other versions of a message: this is number ``index`` of ``count``."""
-
-    index: int
-    count: int
-    previous_id: int | None
-    next_id: int | None
-    costs: str = ""
-    """How the cost of this answer differs from the one beside it, in words, when both are known."""
-
-
-@dataclass
 class Item:
     """One article of the page, with everything that its partial needs."""
 
@@ -91,25 +78,43 @@ class Item:
         return {"item": self, "message": self.message, "run": self.run, "thread": thread}
 
 
+@dataclass(frozen=True)
+class AtHand:
+    """What was read already, so that articles can be made without reading it again.
+
+    ``runs`` by their ids, with their steps and their ``last_answer``; the ``tree`` around all the rows.
+    """
+
+    runs: dict[int, Any]
+    tree: Tree
+
+
 def items_of(
     thread: Thread,
     rows: Iterable[ThreadMessage],
     *,
     with_text: bool = True,
     previous: ThreadMessage | None = None,
+    at_hand: AtHand | None = None,
 ) -> list[Item]:
     """Articles for rows of one thread, in their order: a few queries, however many there are.
 
     ``with_text`` False leaves out the text of messages being written: a live frame brings it. ``previous`` is the row
-    before these, if it is at hand.
+    before these, if it is known.
     """
     rows = list(rows)
     results = _results(rows)
     shown = [row for row in rows if row.role != Role.TOOL]
-    runs = {run.pk: run for run in _runs(thread, rows)}
-    steps = {step.message_id: step for step in _steps(rows)}
-    siblings = _siblings(thread, rows)
-    dividers = dividers_of(rows, runs.values(), previous)
+    known = at_hand.runs if at_hand else {}
+    runs = {run.pk: run for run in _runs(thread, rows, known)}
+    steps = {step.message_id: step for step in _steps(rows, known)}
+    parents = {row.parent_id for row in rows}
+    if at_hand:
+        beside = [node for parent_id in parents for node in at_hand.tree.following(parent_id)]
+    else:
+        beside = nodes_following(thread.pk, parents)
+    siblings = siblings_of(thread, rows, beside)
+    dividers = dividers_of(rows, runs.values(), previous, at_hand.tree.moments() if at_hand else {})
     last_answers = {run.last_answer for run in runs.values()}
     items = []
     for row in shown:
@@ -140,10 +145,12 @@ def _rendered(row: ThreadMessage) -> tuple[SafeString, SafeString]:
     return mark_safe(row.html), SafeString("")  # noqa: S308 - made by the renderer when the message was settled
 
 
-def _runs(thread: Thread, rows: list[ThreadMessage]) -> list[Any]:
-    """The runs of these rows. Their steps are not read: a run may have thousands."""
-    ids = tuple({row.run_id for row in rows if row.run_id})
-    runs = _runs_with_last_answers(thread.pk, ids) if ids else []
+def _runs(thread: Thread, rows: list[ThreadMessage], known: dict[int, Any]) -> list[Any]:
+    """The runs of these rows. The steps of those that are not known are not read: a run may have thousands."""
+    ids = {row.run_id for row in rows if row.run_id}
+    runs = [known[pk] for pk in ids if pk in known]
+    if unknown := tuple(ids - known.keys()):
+        runs += _runs_with_last_answers(thread.pk, unknown)
     for run in runs:
         run.thread = thread
     return runs
@@ -156,10 +163,12 @@ def _runs_with_last_answers(thread_id: Any, ids: Any) -> QuerySet[Any]:
     return runs.filter(thread=thread_id, pk__in=ids)
 
 
-def _steps(rows: list[ThreadMessage]) -> list[Any]:
+def _steps(rows: list[ThreadMessage], known: dict[int, Any]) -> list[Any]:
     """The steps that made these rows."""
-    ids = tuple(row.pk for row in rows if row.run_id)
-    return _steps_of(ids) if ids else []
+    steps = [step for run in known.values() for step in run.steps.all()]
+    if ids := tuple(row.pk for row in rows if row.run_id and row.run_id not in known):
+        steps += _steps_of(ids)
+    return steps
 
 
 @prepared
@@ -199,66 +208,6 @@ def _tool_row(
     duration = (step.finished_at - step.started_at).total_seconds() if step and step.finished_at else None
     state = "done" if result.status == Status.COMPLETE else "interrupted" if result.error_code else "failed"
     return ToolRow(call["name"], state, call["arguments"], result.content, duration, siblings.get(result.pk), step)
-
-
-def _siblings(thread: Thread, rows: list[ThreadMessage]) -> dict[int, Siblings]:
-    """For each row that has others of its kind beside it (of a tool's result: of the same call), its place there."""
-    parents = {row.parent_id for row in rows}
-    placed = _places_first(thread.pk) if None in parents else []
-    if before := tuple(pk for pk in parents if pk):
-        placed += _places_after(before)
-    beside: dict[tuple[int | None, str, str], list[int]] = defaultdict(list)
-    run_of: dict[int, int | None] = {}
-    for pk, parent_id, role, call_id, run_id in placed:
-        beside[parent_id, role, call_id].append(pk)
-        run_of[pk] = run_id
-    places = {}
-    for row in rows:
-        ids = beside.get((row.parent_id, row.role, row.tool_call_id), [])
-        if len(ids) > 1 and row.pk in ids:
-            at = ids.index(row.pk)
-            previous, following = (ids[at - 1] if at else None), (ids[at + 1] if at + 1 < len(ids) else None)
-            places[row.pk] = Siblings(at + 1, len(ids), previous, following)
-    answers = [row.pk for row in rows if row.pk in places and row.role == Role.ASSISTANT]
-    if answers:
-        _compare_costs(thread, {pk: places[pk] for pk in answers}, run_of)
-    return places
-
-
-Place = tuple[int, int | None, str, str, int | None]
-
-
-@prepared
-def _places_first(thread_id: Any) -> QuerySet[ThreadMessage, Place]:
-    return _places().filter(thread=thread_id, parent=None)
-
-
-@prepared
-def _places_after(parent_ids: Any) -> QuerySet[ThreadMessage, Place]:
-    return _places().filter(parent__id__in=parent_ids)
-
-
-def _places() -> QuerySet[ThreadMessage, Place]:
-    placed = ThreadMessage.objects.filter(seq__isnull=False, kind=Kind.MESSAGE).order_by("pk")
-    return placed.values_list("pk", "parent_id", "role", "tool_call_id", "run_id")
-
-
-def _compare_costs(thread: Thread, places: dict[int, Siblings], run_of: dict[int, int | None]) -> None:
-    """Says of answers what their runs cost, against the one before each (of the first: the one after)."""
-    beside = {pk: place.previous_id or place.next_id or 0 for pk, place in places.items()}
-    runs = {run_of[pk] for pk in [*beside, *beside.values()]}
-    ended = thread.runs.filter(pk__in=[pk for pk in runs if pk], finished_at__isnull=False)
-    costs: dict[int | None, Decimal | None] = dict(ended.values_list("pk", "cost_usd"))
-    for pk, other in beside.items():
-        mine, others = costs.get(run_of[pk]), costs.get(run_of[other])
-        if mine is not None and others is not None and run_of[pk] != run_of[other]:
-            number = places[pk].index + (-1 if places[pk].previous_id else 1)
-            difference = (
-                "as much as"
-                if mine == others
-                else f"{money(abs(mine - others))} {'less' if mine < others else 'more'} than"
-            )
-            places[pk].costs = f"{difference} {number}/{places[pk].count}"
 
 
 @dataclass(frozen=True)

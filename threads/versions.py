@@ -9,7 +9,7 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from threads.models import Thread, ThreadMessage
-from threads.page_feed import STAYS
+from threads.page_around import STAYS
 from threads.transcript import end_through, is_above
 
 MOST_WORDS = 4_000

@@ -21,7 +21,8 @@ from threads.context import context_of, fill_of
 from threads.drafts import Written, save_draft, written_in
 from threads.forms import DraftForm, SettingsForm, TitleForm
 from threads.models import Thread, ThreadMessage
-from threads.page_feed import NOWHERE, Place, branch_kind, frames_for, texts_of
+from threads.page_around import branch_kind
+from threads.page_feed import NOWHERE, Place, frames_for, texts_of
 from threads.pages import work_of
 from threads.reading import line_in, place_of
 from threads.search import LONGEST_QUERY
@@ -150,9 +151,9 @@ def sync(request: PersonRequest, thread_id: int) -> HttpResponse:
     if changes.knows_not(place.version, request.GET.get("e", "")):
         place = NOWHERE
         frames.append(json.dumps({"t": "epoch", "e": changes.thread.epoch}))
-    update = frames_for(changes, place)
-    frames += [*update.frames, *texts_of(changes, update.place)]
-    return JsonResponse({"frames": [json.loads(frame) for frame in frames], "v": update.place.version})
+    news, place = frames_for(changes, place)
+    frames += [*news, *texts_of(changes, place)]
+    return JsonResponse({"frames": [json.loads(frame) for frame in frames], "v": place.version})
 
 
 def _place(request: PersonRequest) -> Place:

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Membership, User
-from common.prepared import prepared
+from common.prepared import prepared, prepared_update
 
 made: list[Any] = []
 
@@ -93,3 +94,27 @@ def test_threads_that_ask_at_once_each_get_their_own_answer() -> None:
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(ask, people))
+
+
+@prepared_update
+def renamed(user_id: Any, email: Any, name: Any) -> tuple[QuerySet[User], dict[str, Any]]:
+    made.append(name)
+    return User.objects.filter(pk=user_id, email=email), {"name": name, "is_active": True, "last_login": Now()}
+
+
+def test_an_update_sets_its_values_in_the_rows_it_finds_and_says_how_many(member: User, stranger: User) -> None:
+    before = len(made)
+    for name in ("%s", "' OR 1=1 --"):
+        assert renamed(member.pk, member.email, name) == 1
+        member.refresh_from_db()
+        assert member.name == name
+        assert member.last_login is not None
+    assert renamed(member.pk, stranger.email, "nobody") == 0
+    stranger.refresh_from_db()
+    assert stranger.name != "nobody"
+    assert len(made) == before + 1
+
+
+def test_an_update_with_a_value_too_many_or_too_few_is_refused(member: User) -> None:
+    with pytest.raises(ValueError, match="zip"):
+        renamed(member.pk)

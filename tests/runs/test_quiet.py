@@ -156,6 +156,6 @@ def test_the_line_above_a_run_says_nothing_new_on_the_page_and_on_one_that_was_o
     now = Thread.objects.get(pk=thread.pk)
     changes = read_changes(thread.pk, now.version - 1)
     assert changes is not None
-    frames = "".join(frames_for(changes, Place(now.version - 1, now.leaf_id, {})).frames)
+    frames = "".join(frames_for(changes, Place(now.version - 1, now.leaf_id, {}))[0])
     assert f"m-{run.input_message_id}" in frames, "what ended the run brings the article below the line"
     assert "nothing new" in frames

@@ -210,7 +210,7 @@ def test_the_list_shows_what_came_last(make_webhook: MakeWebhook, owner: User, c
 def test_its_name_stands_above_its_runs(make_webhook: MakeWebhook) -> None:
     services.send_test(make_webhook(name="New orders"))
     rows = list(ThreadMessage.objects.all())
-    (divider,) = dividers_of(rows, Run.objects.all(), None).values()
+    (divider,) = dividers_of(rows, Run.objects.all(), None, {}).values()
     assert divider.label == "run by a webhook, New orders"
 
 
