@@ -6,8 +6,11 @@ from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db.backends.utils import CursorWrapper
 from django.db.models import Field, Model
+
+from common.prepared import prepared_cursor
 
 INSERTED_AT_ONCE = 100
 """So many rows make a statement where each journey to the database counts."""
@@ -33,7 +36,7 @@ def _keys_of_new(model: type[Model], values: Sequence[tuple[Any, ...]]) -> list[
     # SQLite has no journeys, and few parameters for a statement: there each row has its own.
     at_once = INSERTED_AT_ONCE if connection.features.has_select_for_update else 1
     keys: list[int] = []
-    with connection.cursor() as cursor:
+    with _cursor(len(values)) as cursor:
         for start in range(0, len(values), at_once):
             part = values[start : start + at_once]
             cursor.execute(_insertion(model, len(part)), [value for row in part for value in row])
@@ -67,11 +70,15 @@ def save_each(rows: Sequence[Model], fields: Collection[str]) -> None:
         (*(column.get_db_prep_save(getattr(row, column.attname), connection) for column in columns), row.pk)
         for row in rows
     ]
-    with connection.cursor() as cursor:
+    with _cursor(len(values)) as cursor:
         if len(values) == 1:
             cursor.execute(statement, values[0])
         else:
             cursor.executemany(statement, values)
+
+
+def _cursor(rows: int) -> CursorWrapper:
+    return prepared_cursor(connections[DEFAULT_DB_ALIAS]) if rows == 1 else connection.cursor()
 
 
 @cache

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -20,6 +22,8 @@ log = logging.getLogger(__name__)
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
 AGAIN_SECONDS = 0.3
+FRESH_SECONDS = 1.0
+"""A connection that was used so lately is taken to be good."""
 
 
 class CommitUnknown(Exception):
@@ -65,18 +69,25 @@ class DatabaseThreads:
             await asyncio.sleep(AGAIN_SECONDS)
 
 
+_last = threading.local()
+
+
 def _with_connection(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Calls ``function``; a connection that failed in it is made anew for the next call.
 
-    SQLite's stays open: opening it costs more than a query. PostgreSQL's go back to the process's pool.
+    It stays open: to open one, or to borrow one from the process's pool, costs more than a query. Whether it is still
+    good is looked at when it has not been used for a while.
     """
+    is_fresh = time.monotonic() - getattr(_last, "used", 0.0) < FRESH_SECONDS
+    for connection in connections.all(initialized_only=True):
+        connection.health_check_done = is_fresh  # type: ignore[attr-defined]  # the stubs do not know it
     try:
         return function(*args, **kwargs)
     finally:
         for connection in connections.all(initialized_only=True):
-            if connection.vendor == "sqlite":
-                connection.close_at = None
+            connection.close_at = None
             connection.close_if_unusable_or_obsolete()
+        _last.used = time.monotonic()
 
 
 @cache

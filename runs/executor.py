@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -34,19 +35,33 @@ TIMEOUT_CODES = {"timeout_connect", "timeout_first_byte", "timeout_between_chunk
 
 async def execute(worker: Worker, run_id: int) -> None:
     """Executes the queue of the run's thread until it is empty, somebody else works on it, or the worker drains."""
-    run = await worker.database(states.claim_beside, run_id, owner=worker.name)
-    while run is not None:
+    claimed = await worker.database(_claim, states.claim_beside, run_id, worker.name)
+    while claimed is not None:
+        run, plan = claimed
         worker.ring(run.thread_id)
-        await worker.guard(run, _perform(worker, run))
+        await worker.guard(run, _perform(worker, run, plan))
         if worker.draining:
             return
-        run = await worker.database(states.claim_next, run.thread_id, owner=worker.name)
+        claimed = await worker.database(_claim, states.claim_next, run.thread_id, worker.name)
 
 
-async def _perform(worker: Worker, run: Run) -> None:
+def _claim(claim: Callable[..., Run | None], where: int, owner: str) -> tuple[Run, Plan | None] | None:
+    """Claims a run, and makes its plan in the same journey to the database. None when there is nothing to claim; no
+    plan where that fails: it is made once more where failures are dealt with."""
+    run = claim(where, owner=owner)
+    if run is None:
+        return None
+    try:
+        return run, make_plan(run)
+    except Exception:
+        log.debug("The plan of run %s could not be made with its claim", run.pk, exc_info=True)
+        return run, None
+
+
+async def _perform(worker: Worker, run: Run, plan: Plan | None) -> None:
     """One run, until it has ended or is no longer this worker's."""
     try:
-        await _attempt(worker, run)
+        await _attempt(worker, run, plan)
     except LeaseLost:
         log.warning("Run %s was taken over by another worker", run.pk)
     except DATABASE_LOST:
@@ -54,14 +69,16 @@ async def _perform(worker: Worker, run: Run) -> None:
         log.warning("Run %s lost the database; it is taken up again when its lease is over", run.pk, exc_info=True)
 
 
-async def _attempt(worker: Worker, run: Run) -> None:
+async def _attempt(worker: Worker, run: Run, plan: Plan | None) -> None:
     """From the plan to the end. Whatever goes wrong is written where people see it. Raises LeaseLost, DATABASE_LOST."""
     recorder: Recorder | None = None
     try:
         if run.cancel_requested_at is not None:  # while it waited
             await _end(worker, run, None, recovery.STOPPED)
             return
-        plan = await worker.complete(run, await worker.database(make_plan, run))
+        if plan is None:
+            plan = await worker.database(make_plan, run)
+        plan = await worker.complete(run, plan)
         recorder = Recorder(
             run,
             choice=plan.choice,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from functools import singledispatchmethod
@@ -84,6 +85,7 @@ class Recorder:
         self._step, message = await self._write(records.begin_answer, self._choice.name, event.messages)
         self._live = LiveText(self.run, message, self._on_lease_lost)
         self._texts.begin(self._live)
+        await asyncio.sleep(0)  # so that pages hear of it before the request is made, which takes milliseconds
 
     @handle.register
     async def _(self, event: TextDelta) -> None:

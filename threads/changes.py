@@ -36,7 +36,7 @@ def read_changes(thread_id: int, after: int, limit: int | None = None) -> Change
     if thread is None:
         return None
     # Runs before messages: an answer and the end of its run are one commit, and nobody sees the end without the answer.
-    runs = list(_runs_of(thread_id).filter(finished_at=None)) if after < 0 else _changed_runs(thread_id, after)
+    runs = _with_steps(_unfinished(thread_id) if after < 0 else _changed_runs(thread_id, after))
     if limit is None:
         messages = _changed_messages(thread_id, after)
     else:
@@ -52,15 +52,42 @@ def _thread(thread_id: Any) -> QuerySet[Thread]:
     return Thread.objects.select_related("agent").filter(pk=thread_id)
 
 
+def _with_steps(runs: list[Any]) -> list[Any]:
+    """As ``prefetch_related("steps")`` has them."""
+    steps = _steps_of(tuple(run.pk for run in runs)) if runs else []
+    for run in runs:
+        its_own = run.steps.all()
+        its_own._result_cache = [step for step in steps if step.run_id == run.pk]
+        its_own._prefetch_done = True
+        run._prefetched_objects_cache = {"steps": its_own}
+    return runs
+
+
+@prepared
+def _steps_of(run_ids: Any) -> QuerySet[Any]:
+    steps: Any = _run_model()._meta.get_field("steps").related_model
+    rows: QuerySet[Any] = steps.objects.filter(run__id__in=run_ids).order_by("run", "index")
+    return rows
+
+
 @prepared
 def _changed_runs(thread_id: Any, after: Any) -> QuerySet[Any]:
     return _runs_of(thread_id).filter(version__gt=after)
 
 
+@prepared
+def _unfinished(thread_id: Any) -> QuerySet[Any]:
+    return _runs_of(thread_id).filter(finished_at=None)
+
+
 def _runs_of(thread_id: Any) -> QuerySet[Any]:
-    runs: Any = Thread._meta.get_field("runs").related_model
-    rows: QuerySet[Any] = runs.objects.filter(thread=thread_id).prefetch_related("steps").order_by("id")
+    rows: QuerySet[Any] = _run_model().objects.filter(thread=thread_id).order_by("id")
     return rows
+
+
+def _run_model() -> Any:
+    """Runs live in a layer above, and are reached through the reverse relation."""
+    return Thread._meta.get_field("runs").related_model
 
 
 @prepared
