@@ -30,6 +30,8 @@ BUS_ERRORS = (redis.RedisError, OSError)
 CHANNEL = "zerg:live"
 """One for all: a worker's frames leave together, as one message. Who hears it looks at the threads that it watches."""
 
+SENDING_SECONDS = 2.0
+
 Batch = list[tuple[int, bytes]]
 """Thread ids, each with a payload: the doorbell, or a frame of text."""
 
@@ -56,8 +58,9 @@ class Publisher:
     LONGEST_BACKLOG = 5_000
 
     def __init__(self) -> None:
+        # With its own timeout it would send from another task, in the event loop's next round.
         self._client = redis.asyncio.Redis.from_url(
-            settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=2, single_connection_client=True
+            settings.REDIS_URL, socket_connect_timeout=0.5, socket_timeout=None, single_connection_client=True
         )
         self._backlog: deque[tuple[int, bytes]] = deque(maxlen=self.LONGEST_BACKLOG)
         self._wake = asyncio.Event()
@@ -75,7 +78,8 @@ class Publisher:
             batch = list(self._backlog)
             self._backlog.clear()
             try:
-                await self._client.publish(CHANNEL, _encode(batch))
+                async with asyncio.timeout(SENDING_SECONDS):
+                    await self._client.publish(CHANNEL, _encode(batch))
             except BUS_ERRORS:
                 log.debug("The bus does not answer; %d messages wait", len(batch))
                 await asyncio.sleep(0.2)
