@@ -23,7 +23,6 @@ log = logging.getLogger(__name__)
 DATABASE_AWAY = (OperationalError, InterfaceError)
 AGAIN_SECONDS = 0.3
 FRESH_SECONDS = 1.0
-"""A connection that was used so lately is taken to be good."""
 
 
 class CommitUnknown(Exception):
@@ -69,25 +68,27 @@ class DatabaseThreads:
             await asyncio.sleep(AGAIN_SECONDS)
 
 
-_last = threading.local()
+_borrowed = threading.local()
 
 
 def _with_connection(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Calls ``function``; a connection that failed in it is made anew for the next call.
 
-    It stays open: to open one, or to borrow one from the process's pool, costs more than a query. Whether it is still
-    good is looked at when it has not been used for a while.
+    SQLite's stays open: opening it costs more than a query. So does borrowing one from the process's pool, where it is
+    asked whether it lives: a thread keeps the one that it has for FRESH_SECONDS.
     """
-    is_fresh = time.monotonic() - getattr(_last, "used", 0.0) < FRESH_SECONDS
-    for connection in connections.all(initialized_only=True):
-        connection.health_check_done = is_fresh  # type: ignore[attr-defined]  # the stubs do not know it
+    is_fresh = time.monotonic() - getattr(_borrowed, "at", 0.0) < FRESH_SECONDS
+    if not is_fresh:
+        _borrowed.at = time.monotonic()
+        for connection in connections.all(initialized_only=True):
+            if connection.vendor != "sqlite":
+                connection.close()
     try:
         return function(*args, **kwargs)
     finally:
         for connection in connections.all(initialized_only=True):
             connection.close_at = None
             connection.close_if_unusable_or_obsolete()
-        _last.used = time.monotonic()
 
 
 @cache

@@ -31,10 +31,10 @@ class PageSocket(Socket):
 
     def take(self, frame: Frame) -> None:
         self.frames.append(frame)
-        if frame["t"] == "put" and (article := re.fullmatch(r"m-(\d+)", frame["id"])):
+        if frame.get("t") == "put" and (article := re.fullmatch(r"m-(\d+)", frame["id"])):
             number = int(article[1])
             self.blocks[number], self.tails[number] = blocks_of(frame["h"], number), ""
-        if frame["t"] == "tail":
+        if frame.get("t") == "tail":
             have = self.blocks[frame["m"]]
             assert frame["from"] <= len(have), f"blocks from {frame['from']}, and {len(have)} are here"
             have[frame["from"] :] = frame["b"]
