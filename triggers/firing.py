@@ -19,7 +19,7 @@ from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from accounts.models import Membership
-from common.bulk import save_each
+from common.bulk import insert_each, save_each
 from common.errors import ZergError
 from runs.hints import wake_lookers
 from triggers import switching
@@ -129,7 +129,7 @@ def _fire(found: Sequence[Reckoning]) -> dict[int, Occurrence]:
         ignore_conflicts=True,
     )
     occurrences = decide(claimed, known=_known(claimed))
-    Occurrence.objects.bulk_create(occurrences)
+    insert_each(occurrences)
     if any(occurrence.outcome == Outcome.CHECKING for occurrence in occurrences):
         transaction.on_commit(wake_lookers)
     _save([reckoning.schedule for reckoning in claimed])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from common.bulk import insert_each
 from common.errors import ZergError
 from threads.models import Thread
 from triggers.models import Schedule
@@ -28,7 +29,7 @@ def threads_of(wanted: Sequence[tuple[Schedule, datetime]]) -> list[int]:
             present[schedule.pk] = place
         places.append(place)
     made = [place for place in {id(place): place for place in places}.values() if isinstance(place, Thread)]
-    Thread.objects.bulk_create(made)
+    insert_each(made)
     for schedule, _ in wanted:
         if isinstance(now := present.get(schedule.pk), Thread):
             schedule.thread = now
