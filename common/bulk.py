@@ -128,8 +128,9 @@ def _reading(columns: Columns) -> tuple[Callable[[Model], Any], list[tuple[froze
 def _kept(column: Field[Any, Any]) -> frozenset[type]:
     while isinstance(column, ForeignKey):
         column = column.target_field
-    kept = KEPT.get(type(column))
-    return frozenset((kept, type(None))) if kept else frozenset()
+    if not type(column).__module__.startswith(fields.__name__):
+        return frozenset()  # it may make anything of anything
+    return frozenset((KEPT.get(type(column), type(None)), type(None)))
 
 
 def _stored(column: Field[Any, Any]) -> Callable[[Any, Connection], Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
@@ -14,6 +15,7 @@ from agents.catalog import choose
 from agents.models import Agent, AgentVersion, MemoryStrategy
 from common.bulk import insert_each, save_each
 from common.errors import ZergError
+from common.prepared import prepared
 from runs import notices, queue
 from runs.hints import wake_worker, wake_workers
 from runs.models import ACTIVE, UNFINISHED, Notice, Run, RunStatus
@@ -97,9 +99,8 @@ def _same_runs(starts: Sequence[Start]) -> dict[Start, Run]:
     keyed = {(start.thread_id, start.key): start for start in starts if start.key}
     if not keyed:
         return {}
-    rows = Run.objects.filter(thread__in={thread for thread, _ in keyed}, key__in={key for _, key in keyed})
     found = {}
-    for run in rows.select_related("input_message"):
+    for run in _keyed(tuple({thread for thread, _ in keyed}), tuple({key for _, key in keyed if key})):
         if start := keyed.get((run.thread_id, run.key or "")):
             if run.input_message and start.content is not None:
                 require_same(run.input_message, role=ThreadMessage.Role.USER, content=start.content)
@@ -107,9 +108,15 @@ def _same_runs(starts: Sequence[Start]) -> dict[Start, Run]:
     return found
 
 
+@prepared
+def _keyed(thread_ids: Any, keys: Any) -> QuerySet[Run]:
+    rows = Run.objects.filter(thread__id__in=thread_ids, key__in=keys)
+    return rows.select_related("input_message").order_by()
+
+
 def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Run]:
     """Stores the runs with their messages; inside ``changes`` of their threads."""
-    busy = set(Run.objects.filter(thread__in=threads, status__in=UNFINISHED).values_list("thread", flat=True))
+    busy = set(_worked_on(tuple(threads))) if starts else set()
     runs, messages = [], []
     for start in starts:
         thread = threads[start.thread_id]
@@ -135,6 +142,12 @@ def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Ru
     insert_each(runs)
     _store(messages)
     return runs
+
+
+@prepared
+def _worked_on(thread_ids: Any) -> QuerySet[Run, int]:
+    rows = Run.objects.filter(thread__id__in=thread_ids, status__in=UNFINISHED)
+    return rows.order_by().values_list("thread_id", flat=True)
 
 
 def _message(thread: Thread, start: Start, *, queued: bool) -> ThreadMessage:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from textwrap import shorten
@@ -51,7 +51,7 @@ def changes(thread_ids: Collection[int], *, ring: bool = True) -> Iterator[dict[
     They are locked in the order of their ids, so that two who change the same ones never wait for each other.
     """
     with certain_transaction():
-        threads = {thread.pk: thread for thread in _locked(thread_ids)}
+        threads = {thread.pk: thread for thread in _locked(tuple(thread_ids))} if thread_ids else {}
         if len(threads) < len(set(thread_ids)):
             raise Thread.DoesNotExist(f"threads {sorted(set(thread_ids) - set(threads))}")
         for thread in threads.values():
@@ -65,15 +65,9 @@ def changes(thread_ids: Collection[int], *, ring: bool = True) -> Iterator[dict[
             transaction.on_commit(lambda: bus.ring(*threads))
 
 
-def _locked(thread_ids: Collection[int]) -> Iterable[Thread]:
-    if len(thread_ids) == 1:
-        return _locked_one(*thread_ids)
-    return Thread.objects.select_for_update().filter(pk__in=thread_ids).order_by("pk")
-
-
 @prepared
-def _locked_one(thread_id: Any) -> QuerySet[Thread]:
-    return Thread.objects.select_for_update().filter(pk=thread_id)
+def _locked(thread_ids: Any) -> QuerySet[Thread]:
+    return Thread.objects.select_for_update().filter(pk__in=thread_ids).order_by("pk")
 
 
 def create_thread(
