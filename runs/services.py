@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import User
 from agents.catalog import choose
 from agents.models import Agent, AgentVersion, MemoryStrategy
-from common.bulk import insert_each, save_each
+from common.bulk import give_keys, insert_each
 from common.errors import ZergError
 from common.prepared import prepared
 from runs import notices, queue
@@ -83,11 +83,17 @@ def start_run(
         raise
 
 
-def start_runs(starts: Sequence[Start]) -> list[Run]:
-    """Does what ``start_run`` does, for many at once: the same runs in the same order, in one transaction."""
-    with changes({start.thread_id for start in starts}) as threads:
-        same = _same_runs(starts)
-        new = iter(_new_runs([start for start in starts if start not in same], threads))
+def start_runs(starts: Sequence[Start], *, made: Collection[Thread] = ()) -> list[Run]:
+    """Does what ``start_run`` does, for many at once: the same runs in the same order, in one transaction.
+
+    ``made`` are those of the threads that were made in it: nothing is in them, and nobody else knows them.
+    """
+    new_ones = {thread.pk for thread in made}
+    with changes({start.thread_id for start in starts}, made=made) as threads:
+        same = _same_runs([start for start in starts if start.thread_id not in new_ones])
+        there = tuple(thread_id for thread_id in threads if thread_id not in new_ones)
+        busy = set(_worked_on(there)) if there else set()
+        new = iter(_new_runs([start for start in starts if start not in same], threads, busy))
         runs = [same.get(start) or next(new) for start in starts]
         queued = [run.pk for run in runs if run.status == RunStatus.QUEUED]
         transaction.on_commit(lambda: wake_workers(queued))
@@ -114,9 +120,9 @@ def _keyed(thread_ids: Any, keys: Any) -> QuerySet[Run]:
     return rows.select_related("input_message").order_by()
 
 
-def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Run]:
-    """Stores the runs with their messages; inside ``changes`` of their threads."""
-    busy = set(_worked_on(tuple(threads))) if starts else set()
+def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread], busy: set[int]) -> list[Run]:
+    """Stores the runs with their messages; inside ``changes`` of their threads, of which those with the ids ``busy``
+    are being worked on."""
     runs, messages = [], []
     for start in starts:
         thread = threads[start.thread_id]
@@ -139,8 +145,7 @@ def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Ru
             messages.append((run, _message(thread, start, queued=thread.pk in busy)))
         runs.append(run)
         busy.add(thread.pk)
-    insert_each(runs)
-    _store(messages)
+    _store(runs, messages)
     return runs
 
 
@@ -165,8 +170,9 @@ def _message(thread: Thread, start: Start, *, queued: bool) -> ThreadMessage:
     )
 
 
-def _store(messages: Sequence[tuple[Run, ThreadMessage]]) -> None:
-    """Stores the messages of new runs; each knows the other by its id."""
+def _store(runs: Sequence[Run], messages: Sequence[tuple[Run, ThreadMessage]]) -> None:
+    """Stores new runs with their messages; each knows the other by its id."""
+    give_keys(runs)
     for run, message in messages:
         message.run_id = run.pk
     insert_each([message for _, message in messages])
@@ -174,7 +180,7 @@ def _store(messages: Sequence[tuple[Run, ThreadMessage]]) -> None:
         run.input_message = message
         if message.seq is not None:
             run.thread.leaf = message
-    save_each([run for run, _ in messages], ["input_message"])
+    insert_each(runs)
 
 
 def _position(start: Start, thread: Thread, *, is_busy: bool) -> int:
@@ -316,7 +322,7 @@ def _go_on(
         schedule_id=run.schedule_id,
         webhook_id=run.webhook_id,
     )
-    (again,) = _new_runs([start], {thread.pk: thread})
+    (again,) = _new_runs([start], {thread.pk: thread}, set())
     notices.settle(Notice.objects.filter(run=run))
     # Before all that is sent from now on: it goes on where the transcript ends.
     again.position = Run.Position.HEAD

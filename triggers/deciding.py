@@ -179,7 +179,7 @@ def start(ready: Sequence[ToStart]) -> list[Occurrence]:
         return []
     try:
         with transaction.atomic():
-            threads = threads_of([(one.reckoning.schedule, one.due) for one in ready])
+            threads, made = threads_of([(one.reckoning.schedule, one.due) for one in ready])
             starts = [
                 start_of(
                     one.reckoning.schedule,
@@ -191,7 +191,7 @@ def start(ready: Sequence[ToStart]) -> list[Occurrence]:
                 )
                 for one, thread_id in zip(ready, threads, strict=True)
             ]
-            runs = start_runs(starts)
+            runs = start_runs(starts, made=made)
     except ZergError as error:
         return _skip(ready, error)
     for one in ready:
