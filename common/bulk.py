@@ -93,7 +93,8 @@ def save_each(rows: Sequence[Model], fields: Collection[str]) -> None:
         if len(rows) == 1:
             cursor.execute(_update(model, columns), values[0])
         elif connection.vendor == "postgresql":
-            cursor.execute(_update_arrays(model, columns), _turned(values))
+            same, params = _turned(values)
+            cursor.execute(_update_arrays(model, columns, same), params)
         else:
             cursor.executemany(_update(model, columns), values)
 
@@ -114,7 +115,8 @@ def _insert_with_keys(rows: Sequence[Model], connection: Connection) -> None:
         if len(rows) == 1:
             cursor.execute(_insertion(model, columns), values[0])
         elif connection.vendor == "postgresql":
-            cursor.execute(_insertion_of_arrays(model, columns), _turned(values))
+            same, params = _turned(values)
+            cursor.execute(_insertion_of_arrays(model, columns, same), params)
         else:
             cursor.executemany(_insertion(model, columns), values)
 
@@ -131,9 +133,13 @@ def _values(rows: Sequence[Model], columns: Columns, connection: Connection) -> 
     ]
 
 
-def _turned(values: Values) -> list[list[Any]]:
-    """For each column what the rows hold there."""
-    return [list(column) for column in zip(*values, strict=True)]
+def _turned(values: Values) -> tuple[tuple[bool, ...], list[Any]]:
+    """For each column whether all rows hold the same there, and what is held: what is the same once, and before the
+    arrays of the others."""
+    columns = [list(column) for column in zip(*values, strict=True)]
+    same = tuple(column.count(column[0]) == len(column) for column in columns)
+    once = [column[0] for column, is_same in zip(columns, same, strict=True) if is_same]
+    return same, [*once, *(column for column, is_same in zip(columns, same, strict=True) if not is_same)]
 
 
 @cache
@@ -203,8 +209,9 @@ def _insertion(model: type[Model], columns: Columns) -> str:
 
 
 @cache
-def _insertion_of_arrays(model: type[Model], columns: Columns) -> str:
-    return f"INSERT INTO {_table(model)} ({_listed(columns)}) SELECT * FROM {_arrays(columns)}"  # noqa: S608 - names
+def _insertion_of_arrays(model: type[Model], columns: Columns, same: tuple[bool, ...]) -> str:
+    held, new = _arrays(columns, same)
+    return f"INSERT INTO {_table(model)} ({_listed(columns)}) SELECT {', '.join(held)} FROM {new}"  # noqa: S608 - names
 
 
 @cache
@@ -214,17 +221,28 @@ def _update(model: type[Model], columns: Columns) -> str:
 
 
 @cache
-def _update_arrays(model: type[Model], columns: Columns) -> str:
-    settings = ", ".join(f"{_quoted(column.column)} = new.{_quoted(column.column)}" for column in columns[:-1])
-    new = f"{_arrays(columns)} AS new ({_listed(columns)})"
-    return f"UPDATE {_table(model)} SET {settings} FROM {new} WHERE {_table(model)}.{_key(model)} = new.{_key(model)}"  # noqa: S608 - names
+def _update_arrays(model: type[Model], columns: Columns, same: tuple[bool, ...]) -> str:
+    held, new = _arrays(columns, same)
+    settings = ", ".join(
+        f"{_quoted(column.column)} = {value}" for column, value in zip(columns[:-1], held, strict=False)
+    )
+    return f"UPDATE {_table(model)} SET {settings} FROM {new} WHERE {_table(model)}.{_key(model)} = {held[-1]}"  # noqa: S608 - names
 
 
-def _arrays(columns: Columns) -> str:
-    """A table of the values of ``columns``. Without the types' lengths: a cast to one would cut what is too long."""
+def _arrays(columns: Columns, same: tuple[bool, ...]) -> tuple[list[str], str]:
+    """What each column is to hold, and the table ``new`` of what is not the ``same`` in all rows.
+
+    Types are without their lengths: a cast to one would cut what is too long.
+    """
     connection = connections[DEFAULT_DB_ALIAS]
     types = [re.sub(r"\(.*?\)", "", column.cast_db_type(connection) or "") for column in columns]
-    return f"unnest({', '.join(f'%s::{kind}[]' for kind in types)})"
+    several = [(column, kind) for column, kind, is_same in zip(columns, types, same, strict=True) if not is_same]
+    new = f"unnest({', '.join(f'%s::{kind}[]' for _, kind in several)})"
+    held = [
+        f"%s::{kind}" if is_same else f"new.{_quoted(column.column)}"
+        for column, kind, is_same in zip(columns, types, same, strict=True)
+    ]
+    return held, f"{new} AS new ({_listed(tuple(column for column, _ in several))})"
 
 
 def _listed(columns: Columns) -> str:
