@@ -33,10 +33,11 @@ from triggers.services import WHEN, tell_agents
 
 log = logging.getLogger(__name__)
 
-BATCH = 128
-"""So many make a transaction: it holds SQLite's only write lock, for which a person's message may have to wait."""
+BATCH = 256
+"""So many make a transaction: it holds SQLite's only write lock, for which a person's message may have to wait, for
+some 120 ms. A power of two, as prepared queries have it."""
 
-LOOK = 8 * BATCH
+LOOK = 6 * BATCH
 """So many are dealt with before the clock looks whose turn it is now."""
 
 RECKONED = (*WHEN, "missed_policy", "missed_limit")
