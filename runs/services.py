@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from agents.catalog import choose
 from agents.models import Agent, AgentVersion, MemoryStrategy
-from common.bulk import insert_each, save_each
+from common.bulk import give_keys, insert_each
 from common.errors import ZergError
+from common.prepared import prepared
 from runs import notices, queue
 from runs.hints import wake_worker, wake_workers
 from runs.models import ACTIVE, UNFINISHED, Notice, Run, RunStatus
@@ -81,11 +83,17 @@ def start_run(
         raise
 
 
-def start_runs(starts: Sequence[Start]) -> list[Run]:
-    """Does what ``start_run`` does, for many at once: the same runs in the same order, in one transaction."""
-    with changes({start.thread_id for start in starts}) as threads:
-        same = _same_runs(starts)
-        new = iter(_new_runs([start for start in starts if start not in same], threads))
+def start_runs(starts: Sequence[Start], *, made: Collection[Thread] = ()) -> list[Run]:
+    """Does what ``start_run`` does, for many at once: the same runs in the same order, in one transaction.
+
+    ``made`` are those of the threads that were made in it: nothing is in them, and nobody else knows them.
+    """
+    new_ones = {thread.pk for thread in made}
+    with changes({start.thread_id for start in starts}, made=made) as threads:
+        same = _same_runs([start for start in starts if start.thread_id not in new_ones])
+        there = tuple(thread_id for thread_id in threads if thread_id not in new_ones)
+        busy = set(_worked_on(there)) if there else set()
+        new = iter(_new_runs([start for start in starts if start not in same], threads, busy))
         runs = [same.get(start) or next(new) for start in starts]
         queued = [run.pk for run in runs if run.status == RunStatus.QUEUED]
         transaction.on_commit(lambda: wake_workers(queued))
@@ -97,9 +105,8 @@ def _same_runs(starts: Sequence[Start]) -> dict[Start, Run]:
     keyed = {(start.thread_id, start.key): start for start in starts if start.key}
     if not keyed:
         return {}
-    rows = Run.objects.filter(thread__in={thread for thread, _ in keyed}, key__in={key for _, key in keyed})
     found = {}
-    for run in rows.select_related("input_message"):
+    for run in _keyed(tuple({thread for thread, _ in keyed}), tuple({key for _, key in keyed if key})):
         if start := keyed.get((run.thread_id, run.key or "")):
             if run.input_message and start.content is not None:
                 require_same(run.input_message, role=ThreadMessage.Role.USER, content=start.content)
@@ -107,9 +114,15 @@ def _same_runs(starts: Sequence[Start]) -> dict[Start, Run]:
     return found
 
 
-def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Run]:
-    """Stores the runs with their messages; inside ``changes`` of their threads."""
-    busy = set(Run.objects.filter(thread__in=threads, status__in=UNFINISHED).values_list("thread", flat=True))
+@prepared
+def _keyed(thread_ids: Any, keys: Any) -> QuerySet[Run]:
+    rows = Run.objects.filter(thread__id__in=thread_ids, key__in=keys)
+    return rows.select_related("input_message").order_by()
+
+
+def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread], busy: set[int]) -> list[Run]:
+    """Stores the runs with their messages; inside ``changes`` of their threads, of which those with the ids ``busy``
+    are being worked on."""
     runs, messages = [], []
     for start in starts:
         thread = threads[start.thread_id]
@@ -132,9 +145,14 @@ def _new_runs(starts: Sequence[Start], threads: Mapping[int, Thread]) -> list[Ru
             messages.append((run, _message(thread, start, queued=thread.pk in busy)))
         runs.append(run)
         busy.add(thread.pk)
-    insert_each(runs)
-    _store(messages)
+    _store(runs, messages)
     return runs
+
+
+@prepared
+def _worked_on(thread_ids: Any) -> QuerySet[Run, int]:
+    rows = Run.objects.filter(thread__id__in=thread_ids, status__in=UNFINISHED)
+    return rows.order_by().values_list("thread_id", flat=True)
 
 
 def _message(thread: Thread, start: Start, *, queued: bool) -> ThreadMessage:
@@ -152,8 +170,9 @@ def _message(thread: Thread, start: Start, *, queued: bool) -> ThreadMessage:
     )
 
 
-def _store(messages: Sequence[tuple[Run, ThreadMessage]]) -> None:
-    """Stores the messages of new runs; each knows the other by its id."""
+def _store(runs: Sequence[Run], messages: Sequence[tuple[Run, ThreadMessage]]) -> None:
+    """Stores new runs with their messages; each knows the other by its id."""
+    give_keys(runs)
     for run, message in messages:
         message.run_id = run.pk
     insert_each([message for _, message in messages])
@@ -161,7 +180,7 @@ def _store(messages: Sequence[tuple[Run, ThreadMessage]]) -> None:
         run.input_message = message
         if message.seq is not None:
             run.thread.leaf = message
-    save_each([run for run, _ in messages], ["input_message"])
+    insert_each(runs)
 
 
 def _position(start: Start, thread: Thread, *, is_busy: bool) -> int:
@@ -303,7 +322,7 @@ def _go_on(
         schedule_id=run.schedule_id,
         webhook_id=run.webhook_id,
     )
-    (again,) = _new_runs([start], {thread.pk: thread})
+    (again,) = _new_runs([start], {thread.pk: thread}, set())
     notices.settle(Notice.objects.filter(run=run))
     # Before all that is sent from now on: it goes on where the transcript ends.
     again.position = Run.Position.HEAD

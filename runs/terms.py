@@ -6,7 +6,7 @@ as one, and who is told.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from django.db import models
@@ -60,8 +60,7 @@ class Terms:
 
     def as_json(self) -> dict[str, Any]:
         """What stands on the run's row: only what differs from asking for nothing."""
-        nothing = asdict(NOTHING_ASKED)
-        return {name: value for name, value in asdict(self).items() if value != nothing[name]}
+        return {name: value for name, value in vars(self).items() if value != getattr(NOTHING_ASKED, name)}
 
     @classmethod
     def of_json(cls, stored: dict[str, Any]) -> Self:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from textwrap import shorten
@@ -45,13 +45,18 @@ def change(thread_id: int, *, ring: bool = True) -> Iterator[Thread]:
 
 
 @contextmanager
-def changes(thread_ids: Collection[int], *, ring: bool = True) -> Iterator[dict[int, Thread]]:
+def changes(
+    thread_ids: Collection[int], *, ring: bool = True, made: Collection[Thread] = ()
+) -> Iterator[dict[int, Thread]]:
     """The same for several threads in one transaction, by their ids. Raises Thread.DoesNotExist when one is gone.
 
-    They are locked in the order of their ids, so that two who change the same ones never wait for each other.
+    They are locked in the order of their ids, so that two who change the same ones never wait for each other. ``made``
+    are those that were made in this transaction: nobody else can have them.
     """
     with certain_transaction():
-        threads = {thread.pk: thread for thread in _locked(thread_ids)}
+        threads = {thread.pk: thread for thread in made}
+        if there := tuple(thread_id for thread_id in thread_ids if thread_id not in threads):
+            threads |= {thread.pk: thread for thread in _locked(there)}
         if len(threads) < len(set(thread_ids)):
             raise Thread.DoesNotExist(f"threads {sorted(set(thread_ids) - set(threads))}")
         for thread in threads.values():
@@ -65,15 +70,9 @@ def changes(thread_ids: Collection[int], *, ring: bool = True) -> Iterator[dict[
             transaction.on_commit(lambda: bus.ring(*threads))
 
 
-def _locked(thread_ids: Collection[int]) -> Iterable[Thread]:
-    if len(thread_ids) == 1:
-        return _locked_one(*thread_ids)
-    return Thread.objects.select_for_update().filter(pk__in=thread_ids).order_by("pk")
-
-
 @prepared
-def _locked_one(thread_id: Any) -> QuerySet[Thread]:
-    return Thread.objects.select_for_update().filter(pk=thread_id)
+def _locked(thread_ids: Any) -> QuerySet[Thread]:
+    return Thread.objects.select_for_update().filter(pk__in=thread_ids).order_by("pk")
 
 
 def create_thread(

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from common.errors import ZergError
+from common.prepared import prepared
 from runs.models import UNFINISHED, Run, RunStatus
 from runs.services import start_runs
 from triggers import switching
@@ -148,16 +151,17 @@ def _overlap(schedule: Schedule, due: datetime, going: Going) -> str:
 
 def _unfinished_runs(claimed: Sequence[Reckoning]) -> Mapping[int, Going]:
     """What the clock has started and has not ended, by the schedules' ids."""
-    rows = Run.objects.filter(
-        schedule_id__in=[reckoning.schedule.pk for reckoning in claimed],
-        status__in=UNFINISHED,
-        trigger=Run.Trigger.SCHEDULE,
-    )
     going: dict[int, Going] = {}
-    for schedule_id, run_id, status in rows.order_by("pk").values_list("schedule_id", "pk", "status"):
+    for schedule_id, run_id, status in _unfinished(tuple(reckoning.schedule.pk for reckoning in claimed)):
         one = going.setdefault(schedule_id or 0, Going())
         (one.queued if status == RunStatus.QUEUED else one.active).append(run_id)
     return going
+
+
+@prepared
+def _unfinished(ids: Any) -> QuerySet[Run, tuple[int | None, int, str]]:
+    rows = Run.objects.filter(schedule_id__in=ids, status__in=UNFINISHED, trigger=Run.Trigger.SCHEDULE)
+    return rows.order_by("pk").values_list("schedule_id", "pk", "status")
 
 
 def _still_looking(claimed: Sequence[Reckoning]) -> set[int]:
@@ -175,7 +179,7 @@ def start(ready: Sequence[ToStart]) -> list[Occurrence]:
         return []
     try:
         with transaction.atomic():
-            threads = threads_of([(one.reckoning.schedule, one.due) for one in ready])
+            threads, made = threads_of([(one.reckoning.schedule, one.due) for one in ready])
             starts = [
                 start_of(
                     one.reckoning.schedule,
@@ -187,7 +191,7 @@ def start(ready: Sequence[ToStart]) -> list[Occurrence]:
                 )
                 for one, thread_id in zip(ready, threads, strict=True)
             ]
-            runs = start_runs(starts)
+            runs = start_runs(starts, made=made)
     except ZergError as error:
         return _skip(ready, error)
     for one in ready:

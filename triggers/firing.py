@@ -12,29 +12,32 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from django.db import OperationalError, transaction
-from django.db.models import Exists, OuterRef, QuerySet, Window
+from django.db.models import F, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
-from accounts.models import Membership
-from common.bulk import save_each
+from common.bulk import insert_each, save_each
 from common.errors import ZergError
+from common.prepared import prepared
 from runs.hints import wake_lookers
 from triggers import switching
-from triggers.deciding import ToStart, decide, refusal, start
+from triggers.deciding import Slot, ToStart, decide, refusal, start
 from triggers.models import Occurrence, Schedule
+from triggers.people import with_people
 from triggers.prompts import NO_LAST, lasts_of, prompt_of
 from triggers.reckoning import Reckoning, missed_rows, next_time, reckon, row
 from triggers.services import WHEN, tell_agents
 
 log = logging.getLogger(__name__)
 
-BATCH = 100
-"""So many make a transaction: it holds SQLite's only write lock, for which a person's message may have to wait."""
+BATCH = 256
+"""So many make a transaction: it holds SQLite's only write lock, for which a person's message may have to wait, for
+some 120 ms. A power of two, as prepared queries have it."""
 
-LOOK = 10 * BATCH
+LOOK = 6 * BATCH
 """So many are dealt with before the clock looks whose turn it is now."""
 
 RECKONED = (*WHEN, "missed_policy", "missed_limit")
@@ -56,7 +59,7 @@ def fire_due(seconds: float = 10) -> None:
     """
     end = time.monotonic() + seconds
     passed_over: set[int] = set()
-    while found := list(_due(timezone.now(), passed_over)[:LOOK]):
+    while found := _due(timezone.now(), passed_over):
         batches = [found[start : start + BATCH] for start in range(0, len(found), BATCH)]
         random.shuffle(batches)  # so that several beats seldom reach for the same one
         for batch in batches:
@@ -66,19 +69,23 @@ def fire_due(seconds: float = 10) -> None:
             passed_over |= {schedule.pk for schedule in due} - _fire_safely(due)
 
 
-def _due(now: datetime, passed_over: Collection[int]) -> QuerySet[Schedule]:
-    """What is due, in the order in which it is fired, with what it takes to claim it."""
+def _due(now: datetime, passed_over: Collection[int]) -> list[Slot]:
+    """What is due, in the order in which it is fired: LOOK at most."""
     turn = Window(RowNumber(), partition_by="owner_id", order_by=["next_run_at", "id"])
     rows = Schedule.objects.filter(enabled=True, next_run_at__lte=now).exclude(pk__in=passed_over)
-    rows = rows.only(*RECKONED, "next_run_at")
-    return rows.annotate(turn=turn).order_by("turn", "next_run_at", "id")
+    in_turn = rows.annotate(turn=turn).order_by("turn", "next_run_at", "id")
+    return [(pk, due) for pk, due in in_turn.values_list("pk", "next_run_at")[:LOOK] if due is not None]
 
 
-def _still_due(batch: Sequence[Schedule]) -> list[Schedule]:
-    """Without those that another beat has dealt with since they were found."""
-    rows = Schedule.objects.filter(pk__in=[schedule.pk for schedule in batch], enabled=True)
-    due = dict(rows.values_list("pk", "next_run_at"))
-    return [schedule for schedule in batch if due.get(schedule.pk) == schedule.next_run_at]
+def _still_due(batch: Sequence[Slot]) -> list[Schedule]:
+    """As they stand now, with what it takes to reckon; without those that another beat has dealt with meanwhile."""
+    rows = {schedule.pk: schedule for schedule in _to_reckon(tuple(pk for pk, _ in batch))}
+    return [rows[pk] for pk, due in batch if pk in rows and rows[pk].next_run_at == due]
+
+
+@prepared
+def _to_reckon(ids: Any) -> QuerySet[Schedule]:
+    return Schedule.objects.filter(pk__in=ids, enabled=True).only(*RECKONED, "next_run_at").order_by()
 
 
 def _fire_safely(batch: Sequence[Schedule]) -> set[int]:
@@ -123,13 +130,15 @@ def fire(schedule: Schedule, scheduled_for: datetime) -> Occurrence | None:
 def _fire(found: Sequence[Reckoning]) -> dict[int, Occurrence]:
     """The same for a batch, all of it or nothing; the newest occurrences by their schedules' ids."""
     claimed = _claim(found)
+    if not claimed:
+        return {}
     Occurrence.objects.bulk_create(
         [missed for reckoning in claimed for missed in missed_rows(reckoning)],
         # Times that are in the ledger already (the clock was set back) stay as they are.
         ignore_conflicts=True,
     )
     occurrences = decide(claimed, known=_known(claimed))
-    Occurrence.objects.bulk_create(occurrences)
+    insert_each(occurrences)
     if any(occurrence.outcome == Outcome.CHECKING for occurrence in occurrences):
         transaction.on_commit(wake_lookers)
     _save([reckoning.schedule for reckoning in claimed])
@@ -141,14 +150,8 @@ def _claim(found: Sequence[Reckoning]) -> list[Reckoning]:
 
     On databases without row locks (SQLite) the transaction has the only lock for writing from its beginning.
     """
-    membership = Membership.objects.filter(user=OuterRef("owner"), workspace=OuterRef("agent__workspace"))
-    rows = (
-        Schedule.objects.filter(pk__in=[reckoning.schedule.pk for reckoning in found], enabled=True)
-        .select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .prefetch_related("agent", "owner")
-        .annotate(is_member=Exists(membership))
-        .in_bulk()
-    )
+    rows = {schedule.pk: schedule for schedule in _locked(tuple(reckoning.schedule.pk for reckoning in found))}
+    with_people(rows.values())
     claimed = []
     for reckoning in found:
         schedule = rows.get(reckoning.schedule.pk)
@@ -156,6 +159,12 @@ def _claim(found: Sequence[Reckoning]) -> list[Reckoning]:
             _move_on(schedule, reckoning.following)
             claimed.append(replace(reckoning, schedule=schedule))
     return claimed
+
+
+@prepared
+def _locked(ids: Any) -> QuerySet[Schedule]:
+    rows = Schedule.objects.filter(pk__in=ids, enabled=True).order_by()
+    return rows.select_for_update(of=("self",), no_key=True, skip_locked=True)
 
 
 def _is_same(current: Schedule, reckoning: Reckoning) -> bool:
@@ -178,17 +187,20 @@ def _save(schedules: Sequence[Schedule]) -> None:
     switching.tell_owners(schedules)
 
 
-def _known(claimed: Sequence[Reckoning]) -> set[tuple[int, datetime]]:
+def _known(claimed: Sequence[Reckoning]) -> set[Slot]:
     """The due times, with their schedules' ids, that were dealt with before the clock was set back."""
-    rows = Occurrence.objects.filter(
-        schedule__in=[reckoning.schedule.pk for reckoning in claimed],
-        scheduled_for__in={due for reckoning in claimed for due in reckoning.times},
-    )
     slots = {(reckoning.schedule.pk, due) for reckoning in claimed for due in reckoning.times}
-    known = slots & set(rows.values_list("schedule", "scheduled_for"))
+    known = slots & set(_in_ledger(tuple(reckoning.schedule.pk for reckoning in claimed)))
     for schedule_id, due in known:
         log.warning("Schedule %s: %s was dealt with before", schedule_id, due)
     return known
+
+
+@prepared
+def _in_ledger(ids: Any) -> QuerySet[Occurrence, Slot]:
+    """The due times that are written down of what is claimed, from those on that are not saved yet."""
+    rows = Occurrence.objects.filter(schedule__id__in=ids, scheduled_for__gte=F("schedule__next_run_at"))
+    return rows.order_by().values_list("schedule_id", "scheduled_for")
 
 
 @transaction.atomic
@@ -216,9 +228,9 @@ def _write_off(schedule: Schedule, error: Exception) -> bool:
 
 def lock_for_look(schedule_id: int) -> Schedule | None:
     """The schedule's row as ``go_on`` needs it, locked until the end of the transaction; None when it is gone."""
-    membership = Membership.objects.filter(user=OuterRef("owner"), workspace=OuterRef("agent__workspace"))
-    rows = Schedule.objects.filter(pk=schedule_id).select_for_update(of=("self",), no_key=True)
-    return rows.prefetch_related("agent", "owner").annotate(is_member=Exists(membership)).first()
+    rows = list(Schedule.objects.filter(pk=schedule_id).select_for_update(of=("self",), no_key=True))
+    with_people(rows)
+    return rows[0] if rows else None
 
 
 def go_on(schedule: Schedule, occurrence: Occurrence, change: str | None) -> Occurrence:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from common.bulk import insert_each
 from common.errors import ZergError
 from threads.models import Thread
 from triggers.models import Schedule
@@ -13,8 +14,9 @@ from triggers.zones import zone
 Mode, Roll = Schedule.ThreadMode, Schedule.Roll
 
 
-def threads_of(wanted: Sequence[tuple[Schedule, datetime]]) -> list[int]:
-    """The ids of the threads that runs write to, made where there are none: for each a schedule and its due time.
+def threads_of(wanted: Sequence[tuple[Schedule, datetime]]) -> tuple[list[int], list[Thread]]:
+    """The ids of the threads that runs write to: for each a schedule and its due time. And the threads that were made,
+    where there were none.
 
     Schedules remember a thread that is to be used again (not saved yet). Raises ZergError when a bound one is gone.
     """
@@ -28,11 +30,11 @@ def threads_of(wanted: Sequence[tuple[Schedule, datetime]]) -> list[int]:
             present[schedule.pk] = place
         places.append(place)
     made = [place for place in {id(place): place for place in places}.values() if isinstance(place, Thread)]
-    Thread.objects.bulk_create(made)
+    insert_each(made)
     for schedule, _ in wanted:
         if isinstance(now := present.get(schedule.pk), Thread):
             schedule.thread = now
-    return [place.pk if isinstance(place, Thread) else place for place in places]
+    return [place.pk if isinstance(place, Thread) else place for place in places], made
 
 
 def _place(schedule: Schedule, due: datetime, present: int | Thread | None) -> int | Thread:

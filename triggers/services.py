@@ -130,9 +130,9 @@ def run_now(schedule: Schedule, *, actor: User) -> Run:
     if current.agent.archived_at is not None:
         raise ZergError("conflict", f"{current.agent} is archived. Restore it first.")
     now = clock.now()
-    (thread_id,) = threads_of([(current, now)])
+    (thread_id,), made = threads_of([(current, now)])
     prompt = _prompt_by_hand(current, now)
-    (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)])
+    (run,) = start_runs([start_of(current, thread_id, prompt, author=actor, trigger=Run.Trigger.MANUAL)], made=made)
     current.last_run_at = now
     current.save(update_fields=["thread", "thread_since", "thread_runs", "thread_number", "last_run_at"])
     return run

@@ -56,6 +56,6 @@ def test_a_batch_asks_as_often_as_one_alone(
     for number in range(BATCH):
         make_schedule(name=f"Number {number}")
     clock.move_to(TOMORROW)
-    with django_assert_max_num_queries(40):
+    with django_assert_max_num_queries(30):
         fire_due()
     assert Occurrence.objects.filter(outcome="ran").count() == BATCH
