@@ -8,6 +8,7 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
+from common.bulk import save_each
 from common.prepared import prepared
 from engine import Usage
 from runs import states
@@ -15,6 +16,12 @@ from runs.endings import Ending
 from runs.models import Run, RunStatus, Step
 from threads.models import Thread
 from threads.services import spend
+
+BOOKED = (
+    "status", "finished_at", "input_tokens", "cached_tokens", "output_tokens", "usage_estimated", "cost_usd",
+    "error_code", "error_message",
+)  # fmt: skip
+"""What of a step is written when its call has ended."""
 
 
 def book_usage(
@@ -38,17 +45,12 @@ def book_usage(
     )
     failed = ending is not None and ending.status != RunStatus.CANCELLED
     stopped = ending is not None and ending.status == RunStatus.CANCELLED
-    Step.objects.filter(pk=step.pk).update(
-        status=Step.Status.CANCELLED if stopped else Step.Status.FAILED if failed else Step.Status.SUCCEEDED,
-        finished_at=timezone.now(),
-        input_tokens=usage.input_tokens,
-        cached_tokens=usage.cached_tokens,
-        output_tokens=usage.output_tokens,
-        usage_estimated=usage.estimated,
-        cost_usd=cost,
-        error_code=ending.code if ending else "",
-        error_message=ending.message if ending else "",
-    )
+    step.status = Step.Status.CANCELLED if stopped else Step.Status.FAILED if failed else Step.Status.SUCCEEDED
+    step.finished_at, step.cost_usd, step.usage_estimated = timezone.now(), cost, usage.estimated
+    step.input_tokens, step.cached_tokens = usage.input_tokens, usage.cached_tokens
+    step.output_tokens = usage.output_tokens
+    step.error_code, step.error_message = (ending.code, ending.message) if ending else ("", "")
+    save_each([step], BOOKED)
 
 
 @prepared

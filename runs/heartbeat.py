@@ -25,7 +25,7 @@ SWEEP_SECONDS = 3.0
 
 async def beat(worker: Worker) -> None:
     """Runs as long as the process."""
-    renew_at = sweep_at = 0.0
+    renew_at = 0.0
     while True:
         await asyncio.sleep(LOOK_SECONDS)
         now = time.monotonic()
@@ -34,8 +34,8 @@ async def beat(worker: Worker) -> None:
                 await _look(worker, renew=now >= renew_at)
             if now >= renew_at:
                 renew_at = now + settings.LEASE_SECONDS / 3
-            if now >= sweep_at and not worker.draining:
-                sweep_at = now + SWEEP_SECONDS
+            if now >= worker.sweep_at and not worker.draining:
+                worker.sweep_at = now + SWEEP_SECONDS
                 await worker.heartbeat(alive.mark, "worker")
                 worker.sender.look()
                 await sweep(worker)

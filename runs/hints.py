@@ -21,7 +21,7 @@ def wake_workers(run_ids: Sequence[int]) -> None:
     if len(run_ids) == 1:
         wake_worker(run_ids[0])
     elif run_ids:
-        _send("runs.tasks.sweep")
+        _send("runs.tasks.look")
 
 
 def wake_sender() -> None:

@@ -154,13 +154,15 @@ def _begin_call(
 
 def finish(run: Run, thread: Thread, *, status: RunStatus, reason: str, code: str = "", message: str = "") -> None:
     """Ends a run that this worker holds; inside ``change``. Raises LeaseLost when it holds it no longer."""
-    fence(run, **_end(thread, status, reason, code, message))
+    if not _finish(run.pk, run.lease_epoch, thread.version, status, reason, *_error(status, code, message)):
+        raise _lost(run)
     _book(run, thread, status, reason, code, message)
 
 
 def finish_unheld(run: Run, thread: Thread, *, status: RunStatus, reason: str, message: str = "") -> bool:
     """Ends a run in the queue, or one whose lease is over. False when it was not so any more."""
-    ended = _unheld(run).update(lease_epoch=F("lease_epoch") + 1, **_end(thread, status, reason, reason, message))
+    fields = _end(thread.version, status, reason, *_error(status, reason, message))
+    ended = _unheld(run).update(lease_epoch=F("lease_epoch") + 1, **fields)
     if ended:
         _book(run, thread, status, reason, reason, message)
     return bool(ended)
@@ -205,17 +207,28 @@ def _unheld(run: Run) -> models.QuerySet[Run]:
     )
 
 
-def _end(thread: Thread, status: RunStatus, reason: str, code: str, message: str) -> dict[str, Any]:
+@prepared_update
+def _finish(
+    run_id: Any, epoch: Any, version: Any, status: Any, reason: Any, error_code: Any, error: Any
+) -> tuple[QuerySet[Run], dict[str, Any]]:
+    return _held(run_id, epoch), _end(version, status, reason, error_code, error)
+
+
+def _end(version: Any, status: Any, reason: Any, error_code: Any, error: Any) -> dict[str, Any]:
     return {
         "status": status,
         "reason": reason,
-        "error_code": code if status == RunStatus.FAILED else "",
-        "error_message": message if status == RunStatus.FAILED else "",
+        "error_code": error_code,
+        "error_message": error,
         "finished_at": Now(),
         "lease_expires_at": None,
         "note": "",
-        "version": thread.version,
+        "version": version,
     }
+
+
+def _error(status: RunStatus, code: str, message: str) -> tuple[str, str]:
+    return (code, message) if status == RunStatus.FAILED else ("", "")
 
 
 OUTCOME_LETTER = {RunStatus.SUCCEEDED: "s", RunStatus.FAILED: "f", RunStatus.CANCELLED: "c"}
@@ -225,25 +238,40 @@ def _book(run: Run, thread: Thread, status: RunStatus, reason: str, code: str, e
     """Writes the outcome on the agent's row, where lists read it, and for its person, where there is one to tell."""
     # Locked by a statement of its own: of two runs that end at once, the one that waits here sees that the other ended.
     before = next(iter(_locked_agent(run.agent_id, thread.pk)), None)
-    others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run.pk)
-    counted: dict[str, Any] = {}
-    settled: Any = Value(Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE)
     if run.terms.rehearsal:  # which is in no figure: the agent is as it was
-        settled = Case(When(last_error="", then=Value(Agent.Status.IDLE)), default=Value(Agent.Status.ERROR))
+        _rehearsed(run.agent_id, run.pk)
     else:
-        counted["pulse"] = Right(Concat("pulse", Value(OUTCOME_LETTER[status])), PULSE_LENGTH)
-        counted["last_error"] = error if status == RunStatus.FAILED else ""
-    Agent.objects.filter(pk=run.agent_id).update(
-        status=Case(When(Exists(others), then=Value(Agent.Status.PROCESSING)), default=settled),
-        last_run_at=Now(),
-        **counted,
-    )
+        settled = Agent.Status.ERROR if status == RunStatus.FAILED else Agent.Status.IDLE
+        _ran(run.agent_id, run.pk, settled.value, OUTCOME_LETTER[status], error if status == RunStatus.FAILED else "")
     run_ended.send(Run, run=run, status=status, reason=reason, message=error)
     if before is None or before.trial:  # whoever tries an agent looks at what it does
         return
     if before.has_notice and status == RunStatus.SUCCEEDED:
         notices.settle_in(thread)
     notices.tell(run, thread, status, code, error)
+
+
+@prepared_update
+def _ran(agent_id: Any, run_id: Any, settled: Any, letter: Any, error: Any) -> tuple[QuerySet[Agent], dict[str, Any]]:
+    pulse = Right(Concat("pulse", letter, output_field=models.TextField()), PULSE_LENGTH)
+    return Agent.objects.filter(pk=agent_id), {
+        **_worked(run_id, settled),
+        "pulse": pulse,
+        "last_error": error,
+    }
+
+
+@prepared_update
+def _rehearsed(agent_id: Any, run_id: Any) -> tuple[QuerySet[Agent], dict[str, Any]]:
+    before = Case(When(last_error="", then=Value(Agent.Status.IDLE)), default=Value(Agent.Status.ERROR))
+    return Agent.objects.filter(pk=agent_id), _worked(run_id, before)
+
+
+def _worked(run_id: Any, settled: Any) -> dict[str, Any]:
+    """What becomes of an agent whose run has ended: ``settled``, unless another one goes on."""
+    others = Run.objects.filter(agent=OuterRef("pk"), status__in=ACTIVE).exclude(pk=run_id)
+    goes_on = When(Exists(others), then=Value(Agent.Status.PROCESSING))
+    return {"status": Case(goes_on, default=settled, output_field=models.CharField()), "last_run_at": Now()}
 
 
 @prepared

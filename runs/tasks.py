@@ -27,8 +27,14 @@ def execute(run_id: int) -> None:
 
 
 @shared_task
+def look() -> None:
+    """Many runs wait: thousands may be due in one minute, and a hint for each would take longer than to look."""
+    worker.sweep_soon()
+
+
+@shared_task
 def sweep() -> None:
-    """Finds runs whose worker is gone and queued runs that nobody has taken up: by the clock, and when many are new."""
+    """Finds runs whose worker is gone and queued runs that nobody has taken up."""
     worker.wait_for(heartbeat.sweep(worker.start()))
 
 

@@ -56,6 +56,8 @@ class Worker:
         self._reasons: dict[int, Why] = {}
         self._spawned: dict[int, asyncio.Task[None]] = {}
         self._pauses: dict[int, asyncio.Event] = {}
+        self.sweep_at = 0.0
+        """When the heartbeat next looks for runs that wait, on the monotonic clock."""
         self._beat = asyncio.create_task(heartbeat.beat(self))
 
     def ring(self, thread_id: int) -> None:
@@ -126,6 +128,10 @@ class Worker:
             task = self._spawned[run_id] = asyncio.create_task(execute(self, run_id))
             task.add_done_callback(lambda _: self._spawned.pop(run_id))
 
+    def sweep_soon(self) -> None:
+        """With the next beat of the heart, which does for all who ask until then."""
+        self.sweep_at = 0.0
+
     @property
     def room(self) -> int:
         """How many more runs may be spawned here."""
@@ -187,6 +193,13 @@ def take_up(run_id: int) -> None:
     process = start()
     assert _loop is not None
     _loop.call_soon_threadsafe(process.spawn, run_id)
+
+
+def sweep_soon() -> None:
+    """Has the worker look for runs that wait, from any other thread. Does not wait."""
+    process = start()
+    assert _loop is not None
+    _loop.call_soon_threadsafe(process.sweep_soon)
 
 
 def deliver_soon() -> None:

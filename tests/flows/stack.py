@@ -106,7 +106,7 @@ class Stack:
         other = f"{name}-{number}"
         if name == "beat":
             folder = self.data / other
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             command = services.beat(folder)
         else:
             command = services.worker(f"flows-{number}")
