@@ -31,7 +31,9 @@ class OwnedQuerySet(models.QuerySet[M]):
         return row
 
     def _of(self, user: Any, pk: int) -> M | None:
-        if self.query.where or self._prefetch_related_lookups:  # type: ignore[attr-defined]
+        query = self.query
+        is_narrowed = query.where or query.annotations or query.deferred_loading[0]
+        if is_narrowed or self._prefetch_related_lookups:  # type: ignore[attr-defined]
             return self.for_user(user).filter(pk=pk).first()
         if not getattr(user, "is_active", False):
             return None

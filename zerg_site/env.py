@@ -83,7 +83,9 @@ def database(url: str, data_dir: Path) -> dict[str, object]:
         raise ImproperlyConfigured(f"DATABASE_URL must begin with postgres://, not {parts.scheme}://.")
     query = dict(parse_qsl(parts.query))
     host = query.pop("host", parts.hostname or "")
-    kept_after = query.pop("prepare_threshold", "1")
+    threshold = query.pop("prepare_threshold", "1")
+    if threshold != "none" and not threshold.isdecimal():
+        raise ImproperlyConfigured(f"DATABASE_URL: prepare_threshold is a number or “none”, not “{threshold}”.")
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
@@ -97,7 +99,7 @@ def database(url: str, data_dir: Path) -> dict[str, object]:
             **query,
             # Statements that come again and again are planned once (common/prepared.py). A pooler that gives each
             # transaction another connection, and knows nothing of prepared statements, needs "none".
-            "prepare_threshold": None if kept_after == "none" else int(kept_after),
+            "prepare_threshold": None if threshold == "none" else int(threshold),
             # Requests and sockets run in many short-lived threads: they borrow connections instead of making them.
             "pool": {"min_size": 1, "max_size": 32, "timeout": 20},
             "options": "-c statement_timeout=15000 -c idle_in_transaction_session_timeout=30000",
