@@ -51,7 +51,8 @@ async def test_whatever_is_killed_at_random_every_message_is_answered(
 async def begin(owner: Person, cluster: Cluster, fake: Fake, count: int) -> list[Accepted]:
     """So many answers, of which each has some text on its row."""
     threads = await threads_of(owner, count)
-    sent = [await say_surely(owner, thread, unique(LONG)) for thread in threads]
+    # All at once: the first one must not be over before the last one begins, however slow the machine is.
+    sent = await asyncio.gather(*(say_surely(owner, thread, unique(LONG)) for thread in threads))
 
     async def all_write() -> bool:
         rows = await asyncio.to_thread(
