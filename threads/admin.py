@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
 from common.admin import DeletesByCount, HistoryAdmin, HistoryInline, excerpt, how_many, rows_link, state
-from threads.models import Thread, ThreadMessage
+from threads.models import Thread, ThreadMessage, run_model
 from threads.services import delete_thread, update_thread
 
 LONG = ["content", "reasoning", "html", "tool_calls", "error_detail"]
@@ -58,7 +58,7 @@ class ThreadAdmin(DeletesByCount[Thread]):
                        "updated_at"]  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Thread]:
-        runs: Any = Thread._meta.get_field("runs").related_model
+        runs: Any = run_model()
         return super().get_queryset(request).annotate(runs_count=how_many(runs, "thread"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:

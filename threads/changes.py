@@ -9,7 +9,7 @@ from django.db.models import F, Q, QuerySet
 
 from common.database import in_database
 from common.prepared import prepared
-from threads.models import Thread, ThreadMessage
+from threads.models import Thread, ThreadMessage, run_model
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _with_steps(runs: list[Any]) -> list[Any]:
 
 @prepared
 def _steps_of(run_ids: Any) -> QuerySet[Any]:
-    steps: Any = _run_model()._meta.get_field("steps").related_model
+    steps: Any = run_model()._meta.get_field("steps").related_model
     rows: QuerySet[Any] = steps.objects.filter(run__id__in=run_ids).order_by("run", "index")
     return rows
 
@@ -81,13 +81,8 @@ def _unfinished(thread_id: Any) -> QuerySet[Any]:
 
 
 def _runs_of(thread_id: Any) -> QuerySet[Any]:
-    rows: QuerySet[Any] = _run_model().objects.filter(thread=thread_id).order_by("id")
+    rows: QuerySet[Any] = run_model().objects.filter(thread=thread_id).order_by("id")
     return rows
-
-
-def _run_model() -> Any:
-    """Runs live in a layer above, and are reached through the reverse relation."""
-    return Thread._meta.get_field("runs").related_model
 
 
 @prepared

@@ -13,7 +13,7 @@ from agents.toolbox import tools_of
 from common.errors import ZergError
 from common.prepared import prepared
 from engine import Measure, RunSpec, measure, text_tokens
-from threads.models import Thread, ThreadMessage
+from threads.models import Thread, ThreadMessage, run_model
 from threads.transcript import history, up_to, walk_back
 
 READ = ("seq", "parent", "role", "kind", "status", "content", "tool_calls", "tool_call_id", "name", "covers_seq")
@@ -71,7 +71,7 @@ def fill_of(thread: Thread, leaf_id: int | None) -> Fill | None:
 
 @prepared
 def _newest_counted(thread_id: Any, leaf_id: Any) -> QuerySet[ThreadMessage]:
-    runs: Any = Thread._meta.get_field("runs").related_model
+    runs: Any = run_model()
     of_thread = runs.objects.filter(pk=OuterRef("run_id"), terms_stored__context__isnull=True)
     window = Subquery(of_thread.values("context_window")[:1])
     return up_to(ThreadMessage.objects.only(*COUNTED).annotate(window=window), thread_id, pk=leaf_id)[:NEAR]

@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts.models import User
 from common.paging import Stretch, stretch
 from common.text import one_line
-from threads.models import Thread, ThreadMessage
+from threads.models import Thread, ThreadMessage, run_model
 from threads.reading import with_unread
 
 PER_PAGE = 40
@@ -120,7 +120,7 @@ def _wanted(user: User, wanted: Wanted, work: _Work) -> QuerySet[Thread]:
 
 def _work_of(user: User) -> _Work:
     # Runs live in the layer above and are reached through the reverse relation.
-    runs: Any = Thread._meta.get_field("runs").related_model
+    runs: Any = run_model()
     # In no order: in that of their ids, a database would read all that ever ran.
     mine = runs.objects.filter(owner=user).order_by()
     work = _Work()
@@ -154,7 +154,7 @@ def _by_day(rows: Iterable[Row]) -> list[Group]:
 
 def _rows(user: User, ids: Collection[int], work: _Work) -> dict[int, Row]:
     """The rows of these threads by id."""
-    runs: Any = Thread._meta.get_field("runs").related_model
+    runs: Any = run_model()
     last_run = runs.objects.filter(thread=OuterRef("pk")).order_by("-version", "-id").values("status")[:1]
     found = (
         with_unread(Thread.objects.filter(pk__in=ids), user)
@@ -186,7 +186,7 @@ def _runs_today(user: User, threads: Collection[int]) -> Counter[int]:
     """How many runs there were today in each of ``threads``, among the person's newest."""
     if not threads:
         return Counter()
-    runs: Any = Thread._meta.get_field("runs").related_model
+    runs: Any = run_model()
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     newest = runs.objects.filter(owner=user).order_by("-id").values_list("thread", "queued_at")[:COUNTED]
     return Counter(pk for pk, _ in takewhile(lambda run: run[1] >= midnight, newest) if pk in threads)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import Any
 
 from django.db import models
 from django.db.models import Q
@@ -231,3 +232,8 @@ class ThreadDraft(models.Model):
     @staticmethod
     def visible_to(user: User) -> Q:
         return Q(user=user)
+
+
+def run_model() -> Any:
+    """Runs live in a layer above, and are reached through the reverse relation."""
+    return Thread._meta.get_field("runs").related_model

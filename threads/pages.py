@@ -14,7 +14,7 @@ from common.markdown import StreamRenderer, join_blocks, render_plain
 from common.prepared import prepared
 from threads.deeds import Deed, deeds_of
 from threads.dividers import Divider, dividers_of
-from threads.models import Thread, ThreadMessage
+from threads.models import Thread, ThreadMessage, run_model
 from threads.siblings import Siblings, siblings_of
 from threads.tool_words import tool_words
 from threads.tree import Tree, nodes_following
@@ -159,7 +159,7 @@ def _runs(thread: Thread, rows: list[ThreadMessage], known: dict[int, Any]) -> l
 @prepared
 def _runs_with_last_answers(thread_id: Any, ids: Any) -> QuerySet[Any]:
     answers = ThreadMessage.objects.filter(run_id=OuterRef("pk"), role=Role.ASSISTANT).order_by("-pk")
-    runs: QuerySet[Any] = _run_model().objects.annotate(last_answer=Subquery(answers.values("pk")[:1]))
+    runs: QuerySet[Any] = run_model().objects.annotate(last_answer=Subquery(answers.values("pk")[:1]))
     return runs.filter(thread=thread_id, pk__in=ids)
 
 
@@ -173,15 +173,10 @@ def _steps(rows: list[ThreadMessage], known: dict[int, Any]) -> list[Any]:
 
 @prepared
 def _steps_of(message_ids: Any) -> QuerySet[Any]:
-    steps: Any = _run_model()._meta.get_field("steps").related_model
+    steps: Any = run_model()._meta.get_field("steps").related_model
     # What a tool was given and gave back can be long, and is read from the messages.
     rows: QuerySet[Any] = steps.objects.filter(message__id__in=message_ids).defer("input", "output")
     return rows
-
-
-def _run_model() -> Any:
-    """Runs live in a layer above, and are reached through the reverse relation."""
-    return Thread._meta.get_field("runs").related_model
 
 
 def _results(rows: list[ThreadMessage]) -> dict[tuple[int, str], ThreadMessage]:
@@ -231,5 +226,5 @@ def work_of(thread: Thread) -> Work:
 @prepared
 def _unfinished_runs(thread_id: Any) -> QuerySet[Any]:
     # By status: "waiting" and "running" come before "queued".
-    rows: QuerySet[Any] = _run_model().objects.filter(thread=thread_id, finished_at=None)
+    rows: QuerySet[Any] = run_model().objects.filter(thread=thread_id, finished_at=None)
     return rows.order_by("-status", "position", "id")
