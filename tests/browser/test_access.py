@@ -142,7 +142,7 @@ def test_fact_52_a_reply_is_announced_by_its_bounds(stack: Stack, person: Browse
     page.evaluate(LISTEN)
     say(page, "[[script: long n=400 rate=40 paragraph=40]]")
     settled(page, 40)
-    page.wait_for_function("heard.at(-1)[1].includes('replied')")
+    page.wait_for_function("() => heard.at(-1)[1].includes('replied')")
     assert 1 <= len(page.evaluate("heard")) <= 4
     live = "[aria-live]:not([aria-live=off]), [role=log], [role=status], [role=alert], [role=marquee], [role=timer]"
     assert page.evaluate("live => document.getElementById('log').closest(live)", live) is None

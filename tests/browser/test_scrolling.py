@@ -121,7 +121,7 @@ def test_fact_10_pasting_20000_lines_takes_less_than_half_a_second(stack: Stack,
             }, { once: true })"""
         )
         page.keyboard.press("Control+v")
-        page.wait_for_function("window.pasted !== undefined")
+        page.wait_for_function("() => window.pasted !== undefined")
         assert page.locator("#box").evaluate("(box) => box.value.split('\\n').length") == 20001
         return {"pasted": page.evaluate("const ms = window.pasted; window.pasted = undefined; ms")}
 
@@ -135,6 +135,7 @@ def test_fact_20_the_question_stays_at_the_top_and_nothing_scrolls_by_itself(
     for number in range(3):
         ask(page, f"[[script: long n=60 rate=0]] {number}")
     say(page, "[[script: long n=500 rate=100 paragraph=40]]")
+    expect(page.locator(ANSWER)).to_have_count(4)
     expect(last_answer(page)).to_contain_text("w5 ")
     page.evaluate(WATCH_FRAMES)
     assert abs(top_in_scroller(page, QUESTION)) <= 24
