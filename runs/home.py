@@ -6,17 +6,19 @@ import hashlib
 from collections.abc import Collection
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
-from django.db.models import Avg, Case, F, OuterRef, Subquery, Value, When
+from django.db.models import Avg, Case, F, OuterRef, QuerySet, Subquery, Value, When, prefetch_related_objects
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from agents.models import PULSE_LENGTH, Agent
 from agents.schedules import own_schedules
 from agents.welcome import FirstSteps, first_steps
+from common.prepared import prepared
 from runs.models import Notice, Run
-from runs.notices import MOST_OPEN, Matter, matters, open_of
-from runs.rail import at_work
+from runs.notices import MOST_OPEN, Matter, matters, waiting
+from runs.rail import under_way
 
 MOST_CARDS = 48
 MOST_MATTERS = 6
@@ -96,40 +98,57 @@ class Home:
 
 def home_of(user: User) -> Home:
     """As many queries beside ten thousand threads as beside none."""
-    waiting = open_of(user).exclude(strength=Notice.Strength.FINISHED).select_related("agent", "thread", "run")
-    found = matters(waiting[:MOST_OPEN])
-    working = at_work(user).select_related("agent", "thread")[:MOST_AT_WORK]
+    found = matters(_bad_news(user.pk))
     needed = {matter.notice.agent_id for matter in found if matter.notice.strength == Notice.Strength.NEEDS_YOU}
-    return Home(found, list(working), _cards(user, needed), first_steps(user), user.welcome_later)
+    return Home(found, _at_work(user.pk), _cards(user, needed), first_steps(user), user.welcome_later)
+
+
+@prepared
+def _bad_news(user_id: Any) -> QuerySet[Notice]:
+    rows = waiting(Notice.objects.filter(Notice.visible_to(user_id))).exclude(strength=Notice.Strength.FINISHED)
+    return rows.select_related("agent", "thread", "run")[:MOST_OPEN]
+
+
+@prepared
+def _at_work(user_id: Any) -> QuerySet[Run]:
+    runs = under_way(Run.objects.filter(Run.visible_to(user_id)))
+    return runs.select_related("agent", "thread")[:MOST_AT_WORK]
 
 
 def _cards(user: User, needed: Collection[int]) -> list[Card]:
     """The person's first agents: those that need somebody, those that failed, those at work, then by last use."""
+    agents = _first_agents(user.pk, tuple(needed) or (0,))
+    prefetch_related_objects(agents, own_schedules(user))
+    costs = dict(_costs(tuple(agent.pk for agent in agents))) if agents else {}
+    return [Card(agent, _state(agent, needed), costs.get(agent.pk)) for agent in agents]
+
+
+@prepared
+def _first_agents(user_id: Any, needed_ids: Any) -> QuerySet[Agent]:
     rank = Case(
-        When(pk__in=needed, then=Value(0)),
+        When(pk__in=needed_ids, then=Value(0)),
         When(status=Agent.Status.ERROR, then=Value(1)),
         When(status=Agent.Status.PROCESSING, then=Value(2)),
         default=Value(3),
     )
     order = (rank.asc(), F("last_run_at").desc(nulls_last=True), "-id")
-    mine = Agent.objects.for_user(user).filter(archived_at=None).defer(*NOT_SHOWN).order_by(*order)
-    agents = list(mine.prefetch_related(own_schedules(user))[:MOST_CARDS])
-    costs = _costs(agents)
-    return [Card(agent, _state(agent, needed), costs.get(agent.pk)) for agent in agents]
+    mine = Agent.objects.filter(Agent.visible_to(user_id), archived_at=None)
+    return mine.defer(*NOT_SHOWN).order_by(*order)[:MOST_CARDS]
 
 
 def _state(agent: Agent, needed: Collection[int]) -> str:
     return Notice.Strength.NEEDS_YOU if agent.pk in needed else agent.state
 
 
-def _costs(agents: Collection[Agent]) -> dict[int, Decimal | None]:
+@prepared
+def _costs(agent_ids: Any) -> QuerySet[Agent, tuple[int, Decimal | None]]:
     """What a run of each cost, on average of the last 30. They are found by their index, however many there are."""
     of_agent = Run.objects.filter(agent=OuterRef(OuterRef("pk"))).order_by("-id")
     first = Subquery(of_agent.values("pk")[PULSE_LENGTH - 1 : PULSE_LENGTH])
     last_ones = Run.objects.filter(agent=OuterRef("pk"), pk__gte=Coalesce(first, 0))
     mean = last_ones.order_by().values("agent").annotate(mean=Avg("cost_usd")).values("mean")
-    rows = Agent.objects.filter(pk__in=[agent.pk for agent in agents]).order_by()
-    return dict(rows.annotate(mean=Subquery(mean)).values_list("pk", "mean"))
+    rows = Agent.objects.filter(pk__in=agent_ids).order_by()
+    return rows.annotate(mean=Subquery(mean)).values_list("pk", "mean")
 
 
 TOLD = ("pk", "name", "description", "pulse", "last_run_at", "next_run_at", "schedule")

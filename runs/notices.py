@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, ExpressionWrapper, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import User
@@ -125,9 +126,15 @@ def read(user: User, thread_id: int, seq: int) -> None:
 
 def open_of(user: User) -> QuerySet[Notice]:
     """What waits for the person, newest first. What finished just now waits a moment: they may be looking."""
-    rows = Notice.objects.for_user(user).filter(done_at=None).order_by("-id")
+    return waiting(Notice.objects.for_user(user))
+
+
+def waiting(notices: QuerySet[Notice]) -> QuerySet[Notice]:
+    """Those of them that wait for their person; on the database's clock."""
+    now = ExpressionWrapper(Now() - GRACE, output_field=DateTimeField())
     # One that stands for others has waited before.
-    return rows.exclude(strength=Strength.FINISHED, count=1, created_at__gt=timezone.now() - GRACE)
+    just_now = Q(strength=Strength.FINISHED, count=1, created_at__gt=now)
+    return notices.filter(~just_now, done_at=None).order_by("-id")
 
 
 @dataclass

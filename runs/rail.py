@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import CharField, F, IntegerField, QuerySet, Value
 from django.utils import timezone
 
 from accounts.models import User
+from common.prepared import prepared
 from runs.models import ACTIVE, Notice, Run
-from runs.notices import GRACE, MOST_OPEN, Inbox, open_of
+from runs.notices import GRACE, MOST_OPEN, Inbox, waiting
 
 MOST_SHOWN = 4
 MOST_COUNTED = 50
@@ -49,15 +51,28 @@ class Rail:
         return f"{left}{'+' if len(self.working) == MOST_COUNTED else ''}" if left > 0 else ""
 
 
-def at_work(user: User) -> QuerySet[Run]:
-    """The person's own runs under way, the newest first."""
-    return Run.objects.for_user(user).filter(status__in=ACTIVE, agent__trial=False).order_by("-id")
+def under_way(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Those of them that are being worked on, the newest first."""
+    return runs.filter(finished_at=None, status__in=ACTIVE, agent__trial=False).order_by("-id")
 
 
 def rail_of(user: User) -> Rail:
     """One query for both, however much there is."""
+    rows = _rail_of(user.pk) if user.is_active else []
+    open_ones = [row for row in rows if row[0] == WAITING]
+    told = (pk for _, pk, _, moment, *_ in open_ones if moment <= timezone.now() - GRACE)
+    return Rail(
+        Inbox([state for _, _, state, *_ in open_ones], next(told, 0)),
+        [Working(*row[1:]) for row in rows if row[0] == AT_WORK],
+    )
+
+
+@prepared
+def _rail_of(user_id: Any) -> QuerySet[Any, tuple[Any, ...]]:
     # What is limited is found by its index; the two are put together after that.
-    runs = Run.objects.filter(pk__in=at_work(user).values("pk")[:MOST_COUNTED]).order_by()
+    newest = under_way(Run.objects.filter(Run.visible_to(user_id))).values("pk")[:MOST_COUNTED]
+    open_ones = waiting(Notice.objects.filter(Notice.visible_to(user_id))).values("pk")[:MOST_OPEN]
+    runs = Run.objects.filter(pk__in=newest).order_by()
     runs_said = runs.annotate(
         kind=Value(AT_WORK, IntegerField()),
         state=F("status"),
@@ -65,7 +80,7 @@ def rail_of(user: User) -> Rail:
         title=F("thread__title"),
         agent_name=F("agent__name"),
     ).values_list(*COLUMNS)
-    notices = Notice.objects.filter(pk__in=open_of(user).values("pk")[:MOST_OPEN]).order_by()
+    notices = Notice.objects.filter(pk__in=open_ones).order_by()
     notices_said = notices.annotate(
         kind=Value(WAITING, IntegerField()),
         state=F("strength"),
@@ -73,10 +88,4 @@ def rail_of(user: User) -> Rail:
         title=Value("", CharField()),
         agent_name=Value("", CharField()),
     ).values_list(*COLUMNS)
-    rows = list(runs_said.union(notices_said, all=True).order_by("kind", "-pk"))
-    waiting = [row for row in rows if row[0] == WAITING]
-    told = (pk for _, pk, _, moment, *_ in waiting if moment <= timezone.now() - GRACE)
-    return Rail(
-        Inbox([state for _, _, state, *_ in waiting], next(told, 0)),
-        [Working(*row[1:]) for row in rows if row[0] == AT_WORK],
-    )
+    return runs_said.union(notices_said, all=True).order_by("kind", "-pk")

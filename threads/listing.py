@@ -124,7 +124,7 @@ def _work_of(user: User) -> _Work:
     # In no order: in that of their ids, a database would read all that ever ran.
     mine = runs.objects.filter(owner=user).order_by()
     work = _Work()
-    for pk, status in mine.filter(status__in=UNFINISHED).values_list("thread", "status")[:500]:
+    for pk, status in mine.filter(finished_at=None).values_list("thread", "status")[:500]:
         work.doing[pk] = max(status, work.doing.get(pk, status), key=UNFINISHED.index)
     work.needs = [pk for pk, status in work.doing.items() if status == "waiting"]
     work.working = [pk for pk, status in work.doing.items() if status != "waiting"]

@@ -126,15 +126,17 @@ def _threads(user: User, agents: list[Agent], shares: list[int], chance: Random)
     message_ids = iter(_ids(ThreadMessage, sum(shares)))
     runs: list[Run] = []
     messages: list[ThreadMessage] = []
+    steps: list[Step] = []
     for thread in threads:
         filled = list(_conversation(thread, run_ids, message_ids, chance))
         thread.leaf = filled[-1][0] if filled else None
         messages += [message for message, _ in filled]
         runs += [run for _, run in filled if run is not None]
+        steps += [_step(run, message) for message, run in filled if run is not None]
     Thread.objects.bulk_create(threads)
     ThreadMessage.objects.bulk_create(messages)
     Run.objects.bulk_create(runs)
-    Step.objects.bulk_create(_step(run) for run in runs)
+    Step.objects.bulk_create(steps)
     # One thread of five has a question and its answer that nobody has read yet.
     ThreadRead.objects.bulk_create(
         ThreadRead(
@@ -217,9 +219,10 @@ def _run(thread: Thread, pk: int, question: ThreadMessage, moment: datetime, ans
     )
 
 
-def _step(run: Run) -> Step:
+def _step(run: Run, answer: ThreadMessage) -> Step:
     return Step(
         run=run,
+        message=answer,
         index=1,
         kind=Step.Kind.MODEL,
         name="sample",

@@ -21,7 +21,8 @@ from agents.schedules import DefaultSchedule
 from common.errors import ZergError
 from runs import checks, notices
 from runs.models import Notice, Run
-from runs.services import Start, start_runs
+from runs.services import start_runs
+from runs.starting import Start
 from runs.terms import MOST_CONTEXT_RUNS
 from threads.models import Thread
 from threads.services import clean_content, create_thread

@@ -125,7 +125,8 @@ def ago(moment: datetime | None) -> SafeString | str:
         if distance > 0
         else f"in {in_words(-distance)}"
     )
-    return format_html('<time class="ago" datetime="{}" title="{}">{}</time>', _iso(moment), _exact(moment), words)
+    local = _local(moment)
+    return format_html('<time class="ago" datetime="{}" title="{}">{}</time>', _iso(local), _exact(local), words)
 
 
 @register.filter
@@ -133,14 +134,17 @@ def clock(moment: datetime | None) -> SafeString | str:
     """The local time of day, 07:00, with the exact time in the title. It never changes, so that pages stay equal."""
     if moment is None:
         return ""
-    time_of_day = f"{_local(moment):%H:%M}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(moment), _exact(moment), time_of_day)
+    local = _local(moment)
+    return format_html('<time datetime="{}" title="{}">{}</time>', _iso(local), _exact(local), f"{local:%H:%M}")
 
 
 @register.filter
 def exact(moment: datetime | None) -> SafeString | str:
     """The full local time with its zone: Fri 27 Mar 2026, 07:00:02 CET."""
-    return "" if moment is None else format_html('<time datetime="{}">{}</time>', _iso(moment), _exact(moment))
+    if moment is None:
+        return ""
+    local = _local(moment)
+    return format_html('<time datetime="{}">{}</time>', _iso(local), _exact(local))
 
 
 @register.filter
@@ -161,12 +165,11 @@ def _local(moment: datetime) -> datetime:
     return timezone.localtime(moment) if timezone.is_aware(moment) else moment
 
 
-def _iso(moment: datetime) -> str:
-    return _local(moment).isoformat(timespec="seconds")
+def _iso(local: datetime) -> str:
+    return local.isoformat(timespec="seconds")
 
 
-def _exact(moment: datetime) -> str:
-    local = _local(moment)
+def _exact(local: datetime) -> str:
     return f"{local:%a} {local.day} {local:%b %Y, %H:%M:%S %Z}".strip()
 
 

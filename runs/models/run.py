@@ -136,6 +136,8 @@ class Run(models.Model):
             models.Index(fields=["agent", "-id"], condition=Q(status="failed"), name="runs_failed_of_agent"),
             models.Index(fields=["owner", "-id"], name="runs_of_owner"),
             models.Index(fields=["owner", "status", "-id"], name="runs_of_owner_by_status"),
+            # Few ever, beside however many that have ended: what each page asks for.
+            models.Index(fields=["owner", "-id"], condition=Q(finished_at=None), name="runs_unfinished_of_owner"),
             models.Index(fields=["schedule_id", "-id"], condition=~Q(schedule_id=None), name="runs_of_schedule"),
             models.Index(
                 fields=["schedule_id"],

@@ -16,7 +16,8 @@ from common.database import DatabaseThreads
 from runs.executor import execute
 from runs.live_text import LiveTexts
 from runs.models import Run
-from runs.services import Start, start_runs
+from runs.services import start_runs
+from runs.starting import Start
 from runs.terms import Terms
 from runs.worker import Worker
 from tests.fakellm import FakeLLM

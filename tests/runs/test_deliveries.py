@@ -29,7 +29,8 @@ from runs.models import Delivery, OutgoingHook, Run
 from runs.outgoing import add_hook, edit_hook, rotate_secret, switch_hook, try_hook
 from runs.sender import MOST_AT_ONCE, Sender
 from runs.sending import send_now
-from runs.services import Start, start_runs
+from runs.services import start_runs
+from runs.starting import Start
 from runs.tasks import prune
 from runs.terms import Notify, Terms
 from tests.runs.receiver import Receiver, listening

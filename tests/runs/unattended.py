@@ -8,7 +8,8 @@ from runs import states
 from runs.endings import Ending
 from runs.models import Run, RunStatus
 from runs.records import end
-from runs.services import Start, start_runs
+from runs.services import start_runs
+from runs.starting import Start
 from runs.terms import Terms
 from threads.models import Thread, ThreadMessage
 from threads.services import add_message, change

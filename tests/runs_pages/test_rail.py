@@ -7,7 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -18,6 +20,7 @@ from runs.services import start_run
 from tests.conftest import ClientOf
 from threads.models import Thread
 from threads.services import create_thread
+from triggers import sample_data
 
 PAGES = ("/", "/inbox/", "/agents/", "/threads/", "/runs/", "/schedules/", "/settings/models/", "/search/")
 
@@ -113,3 +116,15 @@ def test_what_needs_somebody_while_it_works_says_so(
     working(thread, status)
     state = "needs" if status == RunStatus.WAITING else "working"
     assert f'data-state="{state}"' in rail(client_of(owner).get("/agents/").text)
+
+
+def test_what_has_ended_is_not_looked_through_for_what_works(owner: User, thread: Thread) -> None:
+    """Nor does SQLite take another way once it has counted a person's runs."""
+    sample_data.make(owner, agents=2, threads=20, messages=2000)
+    working(thread)
+    with connection.cursor() as cursor, CaptureQueriesContext(connection) as asked:
+        cursor.execute("ANALYZE")
+        assert len(rail_of(owner).working) == 1
+        cursor.execute(f"EXPLAIN QUERY PLAN {asked[-1]['sql']}")
+        ways = [row[-1] for row in cursor.fetchall()]
+    assert any("INDEX runs_unfinished_of_owner" in way for way in ways), ways

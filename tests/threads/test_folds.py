@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from accounts.models import User
 from runs.models import Run
-from runs.services import Start, start_runs
+from runs.services import start_runs
+from runs.starting import Start
 from tests.conftest import ClientOf
 from threads.models import Thread
 from threads.services import add_message, change

@@ -55,7 +55,8 @@ def row(client: Client, thread: Thread, query: str = "") -> str:
 
 def begin(thread: Thread, status: str = "running") -> Run:
     run = start_run(thread, text="Hello", author=thread.owner, trigger=Run.Trigger.CHAT)
-    Run.objects.filter(pk=run.pk).update(status=status)
+    ended = None if status in ("queued", "running", "waiting") else timezone.now()
+    Run.objects.filter(pk=run.pk).update(status=status, finished_at=ended)
     return run
 
 

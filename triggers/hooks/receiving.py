@@ -18,7 +18,8 @@ from django.utils import timezone
 
 from common.errors import ZergError, not_found
 from runs.models import Run
-from runs.services import Start, start_runs
+from runs.services import start_runs
+from runs.starting import Start
 from threads.models import Thread
 from threads.services import clean_content, create_thread
 from triggers.hooks import log, signatures
