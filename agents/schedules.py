@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, TypedDict
 
-from django.db.models import Prefetch
+from django.db.models import QuerySet
 
 from accounts.models import User
 from agents.models import Agent
+from common.prepared import prepared
 
 
 class DefaultSchedule(TypedDict):
@@ -45,8 +46,17 @@ def default_of(agent: Agent, user: User) -> DefaultSchedule | None:
     return _getter(agent, user) if _getter is not None else None
 
 
-def own_schedules(user: User) -> Prefetch[Any]:
-    """The person's schedules that are on, as ``agent.own_schedules``: the one that comes first, first."""
+def give_own_schedules(agents: Collection[Agent], user: User) -> None:
+    """Gives each agent ``own_schedules``, the person's that are on: the one that comes first, first."""
+    by_agent: dict[int, list[Any]] = {agent.pk: [] for agent in agents}
+    for schedule in _own_schedules(user.pk, tuple(by_agent)) if by_agent else []:
+        by_agent[schedule.agent_id].append(schedule)
+    for agent in agents:
+        agent.own_schedules = by_agent[agent.pk]  # type: ignore[attr-defined]
+
+
+@prepared
+def _own_schedules(user_id: Any, agent_ids: Any) -> QuerySet[Any]:
     schedules: Any = Agent._meta.get_field("schedules").related_model
-    rows = schedules.objects.for_user(user).filter(enabled=True, next_run_at__isnull=False).order_by("next_run_at")
-    return Prefetch("schedules", queryset=rows, to_attr="own_schedules")
+    mine: QuerySet[Any] = schedules.objects.filter(schedules.visible_to(user_id), agent__id__in=agent_ids)
+    return mine.filter(enabled=True, next_run_at__isnull=False).order_by("next_run_at")

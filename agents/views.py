@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Q, Sum, prefetch_related_objects
+from django.db.models import Count, Q, Sum
 from django.db.models.functions import Coalesce
 from django.http import HttpResponse
 from django.shortcuts import render
@@ -17,7 +17,7 @@ from accounts.people import PersonRequest, signed_in
 from agents.catalog import SMALLEST_AMOUNT, choose
 from agents.choices import choice_in_words
 from agents.models import Agent
-from agents.schedules import own_schedules
+from agents.schedules import give_own_schedules
 from agents.services import archive_agent, duplicate_agent, restore_agent
 from agents.toolbox import TOOLS
 from agents.versions import entries
@@ -39,8 +39,8 @@ def agent_list(request: PersonRequest) -> HttpResponse:
     agents = Agent.objects.for_user(request.user).filter(archived_at__isnull=not archived)
     if query:
         agents = agents.filter(Q(name__icontains=query) | Q(description__icontains=query))
-    rows = agents.prefetch_related(own_schedules(request.user))
-    page = stretch(rows, request.GET, PER_PAGE)
+    page = stretch(agents, request.GET, PER_PAGE)
+    give_own_schedules(page.object_list, request.user)
     context = {"page": page, "query": query, "archived": archived}
     return render(request, "agents/page_list.html", context)
 
@@ -50,7 +50,7 @@ def agent_list(request: PersonRequest) -> HttpResponse:
 def agent_detail(request: PersonRequest, pk: int) -> HttpResponse:
     """An agent, and one of its tabs: the person's threads, runs and schedules with it, or how it is set up."""
     agent = Agent.objects.get_for(request.user, pk)
-    prefetch_related_objects([agent], own_schedules(request.user))
+    give_own_schedules([agent], request.user)
     tab = request.GET.get("tab", "")
     tab = tab if tab in TABS else TABS[0]
     context: dict[str, Any] = {"agent": agent, "tab": tab, "tabs": TABS, "spent": _spent(agent, request.user)}

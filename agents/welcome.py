@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, OuterRef, Subquery
+from django.db.models import Exists, OuterRef, QuerySet, Subquery
 
 from accounts.models import User
 from agents.catalog import choices_of, providers_for
 from agents.models import Agent, Provider
 from agents.services import create_agent
 from common.errors import ZergError
+from common.prepared import prepared
 
 HELLO = "Hello! What can you do for me?"
 
@@ -47,23 +48,28 @@ def first_steps(user: User) -> FirstSteps:
     in_use = providers_for(user.home_workspace().pk)
     first = in_use[0] if in_use else None
     real = first if first and first.kind != Provider.Kind.LOCAL else None
-    # Threads and schedules live in layers above and are reached through their reverse relations.
-    threads: Any = Agent._meta.get_field("threads").related_model
-    schedules: Any = Agent._meta.get_field("schedules").related_model
-    mine = {"owner": OuterRef("pk"), "agent__trial": False}
-    agents = Agent.objects.for_user(user).filter(archived_at=None)
-    (row,) = User.objects.filter(pk=user.pk).values(
-        agent_id=Subquery(agents.values("pk")[:1]),
-        agent_name=Subquery(agents.values("name")[:1]),
-        has_spoken=Exists(threads.objects.filter(last_seq__gt=0, **mine)),
-        has_schedule=Exists(schedules.objects.filter(**mine)),
-    )
+    (row,) = _made_by(user.pk)
     return FirstSteps(
         provider=real,
         has_demo=any(provider.kind == Provider.Kind.LOCAL for provider in in_use),
         agent=Agent(pk=row["agent_id"], name=row["agent_name"]) if row["agent_id"] else None,
         has_spoken=row["has_spoken"],
         has_schedule=row["has_schedule"],
+    )
+
+
+@prepared
+def _made_by(user_id: Any) -> QuerySet[User, Any]:
+    # Threads and schedules live in layers above and are reached through their reverse relations.
+    threads: Any = Agent._meta.get_field("threads").related_model
+    schedules: Any = Agent._meta.get_field("schedules").related_model
+    mine = {"owner": OuterRef("pk"), "agent__trial": False}
+    agents = Agent.objects.filter(Agent.visible_to(user_id), archived_at=None)
+    return User.objects.filter(pk=user_id).values(
+        agent_id=Subquery(agents.values("pk")[:1]),
+        agent_name=Subquery(agents.values("name")[:1]),
+        has_spoken=Exists(threads.objects.filter(last_seq__gt=0, **mine)),
+        has_schedule=Exists(schedules.objects.filter(**mine)),
     )
 
 

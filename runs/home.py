@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Avg, Case, F, OuterRef, QuerySet, Subquery, Value, When, prefetch_related_objects
+from django.db.models import Avg, Case, F, OuterRef, QuerySet, Subquery, Value, When
 from django.db.models.functions import Coalesce
 
 from accounts.models import User
 from agents.models import PULSE_LENGTH, Agent
-from agents.schedules import own_schedules
+from agents.schedules import give_own_schedules
 from agents.welcome import FirstSteps, first_steps
 from common.prepared import prepared
 from runs.models import Notice, Run
@@ -118,7 +118,7 @@ def _at_work(user_id: Any) -> QuerySet[Run]:
 def _cards(user: User, needed: Collection[int]) -> list[Card]:
     """The person's first agents: those that need somebody, those that failed, those at work, then by last use."""
     agents = _first_agents(user.pk, tuple(needed) or (0,))
-    prefetch_related_objects(agents, own_schedules(user))
+    give_own_schedules(agents, user)
     costs = dict(_costs(tuple(agent.pk for agent in agents))) if agents else {}
     return [Card(agent, _state(agent, needed), costs.get(agent.pk)) for agent in agents]
 

@@ -20,6 +20,7 @@ from django.db.models.functions import Coalesce, Concat, Now, Right
 from django.utils import timezone
 
 from agents.models import PULSE_LENGTH, Agent, AgentVersion
+from common.database import commit_without_waiting
 from common.prepared import prepared, prepared_update
 from runs import notices
 from runs.models import ACTIVE, UNFINISHED, Run, RunStatus
@@ -72,6 +73,7 @@ def _take_next(thread_id: int, owner: str) -> Run | None:
                 raise _NothingToClaim
             _join_input(thread, run)
             _is_at_work(run.agent_id)
+            commit_without_waiting()  # a claim that is lost is made again; what it leads to comes after it
     except (_NothingToClaim, IntegrityError):  # one_active_run_per_thread: another worker was faster
         return None
     # What its row holds now, without asking for it; the time only nearly, which is the database's.

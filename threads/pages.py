@@ -70,12 +70,17 @@ class Item:
     tail_html: SafeString = field(default_factory=lambda: SafeString(""))
 
     @property
+    def element(self) -> str:
+        """The id of its article, which those of its parts begin with."""
+        return f"m-{self.message.pk}"
+
+    @property
     def deeds(self) -> list[Deed]:
         return deeds_of(self.message, self.run)
 
     def context(self, thread: Thread) -> dict[str, Any]:
         """What the partials of an article need."""
-        return {"item": self, "message": self.message, "run": self.run, "thread": thread}
+        return {"item": self, "element": self.element, "message": self.message, "run": self.run, "thread": thread}
 
 
 @dataclass(frozen=True)
@@ -150,17 +155,18 @@ def _runs(thread: Thread, rows: list[ThreadMessage], known: dict[int, Any]) -> l
     ids = {row.run_id for row in rows if row.run_id}
     runs = [known[pk] for pk in ids if pk in known]
     if unknown := tuple(ids - known.keys()):
-        runs += _runs_with_last_answers(thread.pk, unknown)
+        # By their ids alone: a database that plans once for all threads would read all of a long thread's runs.
+        runs += [run for run in _runs_with_last_answers(unknown) if run.thread_id == thread.pk]
     for run in runs:
         run.thread = thread
     return runs
 
 
 @prepared
-def _runs_with_last_answers(thread_id: Any, ids: Any) -> QuerySet[Any]:
+def _runs_with_last_answers(ids: Any) -> QuerySet[Any]:
     answers = ThreadMessage.objects.filter(run_id=OuterRef("pk"), role=Role.ASSISTANT).order_by("-pk")
     runs: QuerySet[Any] = run_model().objects.annotate(last_answer=Subquery(answers.values("pk")[:1]))
-    return runs.filter(thread=thread_id, pk__in=ids)
+    return runs.filter(pk__in=ids)
 
 
 def _steps(rows: list[ThreadMessage], known: dict[int, Any]) -> list[Any]:

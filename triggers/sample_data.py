@@ -168,7 +168,7 @@ def _conversation(
     parent_id: int | None = None
     for number in range(thread.last_seq):
         moment = answered - timedelta(hours=thread.last_seq - number)
-        run = _run(thread, next(run_ids), question, moment, answered) if question else None
+        run = _run(thread, next(run_ids), number + 1, question, moment, answered) if question else None
         message = _message(thread, next(message_ids), number, moment, run, chance)
         message.parent_id, parent_id = parent_id, message.pk
         question = None if run else message
@@ -196,9 +196,10 @@ def _schedules(user: User, agents: list[Agent], count: int, chance: Random) -> N
         tell_agents([agent.pk for agent in agents])
 
 
-def _run(thread: Thread, pk: int, question: ThreadMessage, moment: datetime, answered: datetime) -> Run:
+def _run(thread: Thread, pk: int, version: int, question: ThreadMessage, moment: datetime, answered: datetime) -> Run:
     return Run(
         pk=pk,
+        version=version,
         thread=thread,
         input_message=question,
         agent_id=thread.agent_id,

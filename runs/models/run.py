@@ -131,7 +131,7 @@ class Run(models.Model):
             models.UniqueConstraint(fields=["thread", "key"], name="run_key_once_per_thread"),
         ]
         indexes = [
-            models.Index(fields=["thread", "version"], name="runs_by_version"),
+            models.Index(fields=["thread", "version", "id"], name="runs_by_version"),
             models.Index(fields=["agent", "-id"], name="runs_of_agent"),
             models.Index(fields=["agent", "-id"], condition=Q(status="failed"), name="runs_failed_of_agent"),
             models.Index(fields=["owner", "-id"], name="runs_of_owner"),
