@@ -47,7 +47,7 @@ def default_of(agent: Agent, user: User) -> DefaultSchedule | None:
 
 
 def give_own_schedules(agents: Collection[Agent], user: User) -> None:
-    """Gives agents that ``user`` may see ``own_schedules``: the person's that are on, the one that comes first, first."""
+    """Gives agents that ``user`` may see ``own_schedules``: the person's that are on, the next one first."""
     by_agent: dict[int, list[Any]] = {agent.pk: [] for agent in agents}
     for schedule in _own_schedules(user.pk, tuple(by_agent)) if by_agent else []:
         by_agent[schedule.agent_id].append(schedule)
