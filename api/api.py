@@ -5,7 +5,7 @@ from __future__ import annotations
 from ninja import NinjaAPI
 from ninja.operation import Operation
 
-from api import agents, files, models, queue, runs, schedules, search, threads, webhooks
+from api import agents, files, language_models, queue, runs, schedules, search, threads, webhooks
 from api.errors import add_error_handlers
 from api.parser import StrictParser
 
@@ -27,5 +27,5 @@ api = ZergAPI(
     parser=StrictParser(),
 )
 add_error_handlers(api)
-for part in (agents, threads, files, queue, search, runs, schedules, webhooks, models):
+for part in (agents, threads, files, queue, search, runs, schedules, webhooks, language_models):
     api.add_router("", part.router)

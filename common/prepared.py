@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from datetime import datetime
 from functools import cache, wraps
 from inspect import signature
 from typing import Any, TypeVar
@@ -62,6 +63,8 @@ class Hole(Expression):
         value = given[self.name]
         if self.column is not None:
             return self.column.get_db_prep_save(value, connections[DEFAULT_DB_ALIAS])
+        if isinstance(value, datetime):
+            return connections[DEFAULT_DB_ALIAS].ops.adapt_datetimefield_value(value)
         # As many as fit were foreseen: the last one stands for the rest.
         return value if self.index is None else value[min(self.index, len(value) - 1)]
 
@@ -69,9 +72,9 @@ class Hole(Expression):
 def prepared(make: Callable[..., QuerySet[Any, Row]]) -> Callable[..., list[Row]]:
     """Makes of a function that gives a query one that gives its rows.
 
-    Its arguments are values that the query compares with, numbers or texts, or tuples of them that are not empty, for
-    ``__in`` (of what another table refers to: ``parent__id__in``). ``make`` sees Holes in their place, and can look at
-    none of them. None is no value: in SQL nothing equals it.
+    Its arguments are values that the query compares with, numbers, texts or times, or tuples of them that are not
+    empty, for ``__in`` (of what another table refers to: ``parent__id__in``). ``make`` sees Holes in their place, and
+    can look at none of them. None is no value: in SQL nothing equals it.
     """
 
     @cache
@@ -87,7 +90,7 @@ def prepared(make: Callable[..., QuerySet[Any, Row]]) -> Callable[..., list[Row]
     names = tuple(signature(make).parameters)
 
     @wraps(make)
-    def rows_for(*values: int | str | tuple[int | str, ...]) -> list[Row]:
+    def rows_for(*values: int | str | datetime | tuple[int | str, ...]) -> list[Row]:
         rows, compiler, sql, params = made(*(_room(value) if isinstance(value, tuple) else 0 for value in values))
         given = dict(zip(names, values, strict=True))
         filled = tuple(param.value(given) if isinstance(param, Hole) else param for param in params)

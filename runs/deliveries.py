@@ -16,11 +16,12 @@ from datetime import timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Min
+from django.db.models import F, Min, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
 from common.errors import ZergError
+from common.prepared import prepared
 from runs.hints import wake_sender
 from runs.models import Delivery, OutgoingHook, Run
 from threads.models import Thread
@@ -73,6 +74,8 @@ def claim(most: int, under_way: Mapping[int, int]) -> list[Delivery]:
 
     ``under_way`` counts by owner what this sender is sending already.
     """
+    if not _one_unsent():  # as nearly always, and that is quickly told
+        return []
     now = timezone.now()
     full = [owner for owner, count in under_way.items() if count >= PER_OWNER]
     due = Delivery.objects.filter(next_try_at__lte=now).exclude(owner__in=full)
@@ -86,6 +89,11 @@ def claim(most: int, under_way: Mapping[int, int]) -> list[Delivery]:
                 row.tries += 1
                 taken.append(row)
     return taken
+
+
+@prepared
+def _one_unsent() -> QuerySet[Delivery, int]:
+    return Delivery.objects.exclude(next_try_at=None).order_by().values_list("pk", flat=True)[:1]
 
 
 def settle(delivery: Delivery, verdict: Verdict) -> bool:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 from django.db.models.functions import Now
 
+from common.prepared import prepared
 from runs import states
 from runs.endings import Ending
 from runs.models import ACTIVE, Run, RunStatus, Step
@@ -28,13 +29,17 @@ STOPPED = Ending(RunStatus.CANCELLED, Run.Reason.STOPPED_BY_USER)
 
 def recover_expired() -> list[int]:
     """Takes care of every run whose lease is over. Gives the ids of the threads that changed."""
-    expired = Run.objects.filter(status=RunStatus.RUNNING, lease_expires_at__lt=Now())
     threads = []
-    for run in expired[:200]:
+    for run in _expired():
         log.warning("Run %s: the worker %s is gone", run.pk, run.lease_owner)
         _recover(run)
         threads.append(run.thread_id)
     return threads
+
+
+@prepared
+def _expired() -> QuerySet[Run]:
+    return Run.objects.filter(status=RunStatus.RUNNING, lease_expires_at__lt=Now())[:200]
 
 
 def _recover(run: Run) -> None:
@@ -104,9 +109,16 @@ def hand_over(run: Run) -> None:
 
 def runs_waiting(most: int) -> list[int]:
     """The first queued run of each free thread, of the ``most`` runs that wait longest: a hint may have been lost."""
+    if not _one_waiting():  # as nearly always, and that is quickly told
+        return []
     busy = Run.objects.filter(thread=OuterRef("thread"), status__in=ACTIVE)
     rows = Run.objects.filter(~Exists(busy), status=RunStatus.QUEUED).order_by("queued_at")
     first_of_thread: dict[int, int] = {}
     for run_id, thread_id in rows.values_list("pk", "thread_id")[:most]:
         first_of_thread.setdefault(thread_id, run_id)
     return list(first_of_thread.values())
+
+
+@prepared
+def _one_waiting() -> QuerySet[Run, int]:
+    return Run.objects.filter(status=RunStatus.QUEUED).order_by().values_list("pk", flat=True)[:1]

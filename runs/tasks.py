@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import SignInLink
 from common import process
-from runs import deliveries, heartbeat, worker
+from runs import deliveries, worker
 from runs.deletion import delete_trials
 from runs.models import Notice
 from runs.retention import prune_runs
@@ -30,12 +30,6 @@ def execute(run_id: int) -> None:
 def look() -> None:
     """Many runs wait: thousands may be due in one minute, and a hint for each would take longer than to look."""
     worker.sweep_soon()
-
-
-@shared_task
-def sweep() -> None:
-    """Finds runs whose worker is gone and queued runs that nobody has taken up."""
-    worker.wait_for(heartbeat.sweep(worker.start()))
 
 
 @shared_task

@@ -174,13 +174,6 @@ async def _make() -> Worker:
     return Worker()
 
 
-def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Runs ``coroutine`` in the worker's loop and waits for it, from any other thread."""
-    start()
-    assert _loop is not None
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop).result()
-
-
 def begin(coroutine: Coroutine[Any, Any, None]) -> Future[None]:
     """Has ``coroutine`` run in the worker's loop, from any other thread. Does not wait."""
     start()

@@ -15,9 +15,10 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
 from common.bulk import save_each
+from common.prepared import prepared
 from runs.models import Run, RunStatus
 from triggers import switching
 from triggers.models import RunEnd, Schedule
@@ -56,10 +57,15 @@ def _has_failed(schedule_id: int) -> bool:
 def settle_all() -> None:
     """Counts what nobody has counted yet. Whatever goes wrong here, the clock goes on."""
     try:
-        while ids := set(RunEnd.objects.values_list("schedule_id", flat=True)[:BATCH]):
+        while ids := set(_uncounted()):
             settle(ids)
     except Exception:
         log.warning("Ends of runs wait for the next tick to be counted", exc_info=True)
+
+
+@prepared
+def _uncounted() -> QuerySet[RunEnd, int]:
+    return RunEnd.objects.values_list("schedule_id", flat=True)[:BATCH]
 
 
 @transaction.atomic

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from django.contrib.admin.apps import AdminConfig
+from django.contrib.admin.apps import SimpleAdminConfig
 
 
-class ZergAdminConfig(AdminConfig):
+class ZergAdminConfig(SimpleAdminConfig):
+    """The admin's modules are found by ``zerg_site.urls``: only web processes need them, and what they need."""
+
     default_site = "zerg_site.admin.ZergAdminSite"
 
     def ready(self) -> None:

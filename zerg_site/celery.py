@@ -7,6 +7,8 @@ import os
 from celery import Celery
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "zerg_site.settings")
+# Celery would have Django check all of the site: every page, and 20 MB of what none but web processes need.
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 from django.conf import settings
 
@@ -32,9 +34,7 @@ app.conf.update(
     worker_soft_shutdown_timeout=30,
     timezone="UTC",
     enable_utc=True,
-    beat_max_loop_interval=1,
     beat_schedule={
-        "sweep": {"task": "runs.tasks.sweep", "schedule": 5.0, "options": {"expires": 30}},
         "prune": {"task": "runs.tasks.prune", "schedule": 3600.0, "options": {"expires": 3000}},
         "prune the ledger": {"task": "triggers.tasks.prune", "schedule": 3600.0, "options": {"expires": 3000}},
     },

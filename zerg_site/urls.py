@@ -12,6 +12,8 @@ import agents.urls
 import runs.urls
 from zerg_site import health
 
+admin.autodiscover()
+
 settings_patterns = [
     *accounts.urls.settings_patterns,
     *agents.urls.settings_patterns,

@@ -21,11 +21,14 @@ class Browser:
         self._open(urllib.request.Request(urllib.parse.urljoin(self.address, address)))
 
     def submit(self, action: str, fields: Mapping[str, str]) -> None:
-        """Fills in and sends the form of this page whose action matches the pattern ``action``."""
-        form = re.search(rf'<form[^>]*action="({action})".*?name="csrfmiddlewaretoken" value="(\w+)"', self.html, re.S)
-        assert form, f"{self.address} has no form for {action}"
-        data = urllib.parse.urlencode({"csrfmiddlewaretoken": form[2], **fields}).encode()
-        target = urllib.parse.urljoin(self.address, form[1])
+        """Fills in and sends the form of this page whose action matches the pattern ``action``; a button may name it."""
+        where = re.search(rf'<(form|button)[^>]* (?:form)?action="({action})"', self.html)
+        assert where, f"{self.address} has no form for {action}"
+        form = where.start() if where[1] == "form" else self.html.index('<form id="act"')
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.html[form:])
+        assert token, f"{self.address} has a form without a token"
+        data = urllib.parse.urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
+        target = urllib.parse.urljoin(self.address, where[2])
         origin = "/".join(self.address.split("/")[:3])
         self._open(urllib.request.Request(target, data, {"Origin": origin}))
 

@@ -16,6 +16,7 @@ from django.db.models import F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
+from common.prepared import prepared
 from triggers.firing import go_on, lock_for_look
 from triggers.models import Occurrence, Schedule
 from triggers.outcomes import note_failure
@@ -47,6 +48,8 @@ def waiting(count: int, *, owners_at_most: int, busy_owners: Mapping[int, int]) 
 
     ``busy_owners`` says how many of each are being looked for here; nobody has more than ``owners_at_most``.
     """
+    if not _one_to_look_for():  # as nearly always, and that is quickly told
+        return []
     full = [owner for owner, number in busy_owners.items() if number >= owners_at_most]
     turn = Window(RowNumber(), partition_by="schedule__owner", order_by=["scheduled_for", "id"])
     rows = _free().exclude(schedule__owner__in=full).annotate(turn=turn).order_by("turn", "scheduled_for")
@@ -57,6 +60,11 @@ def waiting(count: int, *, owners_at_most: int, busy_owners: Mapping[int, int]) 
             taken[owner] = taken.get(owner, 0) + 1
             found.append((pk, owner))
     return found
+
+
+@prepared
+def _one_to_look_for() -> QuerySet[Occurrence, int]:
+    return Occurrence.objects.filter(outcome=Outcome.CHECKING).order_by().values_list("pk", flat=True)[:1]
 
 
 def claim(occurrence_id: int) -> Held | None:

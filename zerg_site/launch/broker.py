@@ -29,6 +29,7 @@ appendfsync everysec
 save ""
 maxmemory-policy noeviction
 tcp-keepalive 60
+hz 2
 daemonize no
 """
 
