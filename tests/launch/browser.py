@@ -21,7 +21,7 @@ class Browser:
         self._open(urllib.request.Request(urllib.parse.urljoin(self.address, address)))
 
     def submit(self, action: str, fields: Mapping[str, str]) -> None:
-        """Fills in and sends the form of this page whose action matches the pattern ``action``; a button may name it."""
+        """Fills in and sends the form of this page whose action, or a button's, matches the pattern ``action``."""
         where = re.search(rf'<(form|button)[^>]* (?:form)?action="({action})"', self.html)
         assert where, f"{self.address} has no form for {action}"
         form = where.start() if where[1] == "form" else self.html.index('<form id="act"')
