@@ -17,8 +17,8 @@ from django.db import Error as DatabaseProblem
 from django.utils import timezone
 
 from common.database import DatabaseThreads
+from runs.checkpoints import Checkpoint, checkpoint
 from runs.models import Run
-from runs.records import Checkpoint, checkpoint
 from threads.models import ThreadMessage
 
 log = logging.getLogger(__name__)
@@ -97,11 +97,12 @@ class LiveTexts:
         """Makes the texts so far durable, in one transaction. Raises what the database raises."""
         async with self._saving:
             texts = [live.checkpoint() for live in lives]
-            kept = await self._database(checkpoint, texts)
+            kept, begun = await self._database(checkpoint, texts)
         for live, text in zip(lives, texts, strict=True):
             if text.message_id in kept:
                 live.durable, live.durable_reasoning = len(text.content), len(text.reasoning)
-                live.run.first_token_at = live.run.first_token_at or text.first_token_at
+                if text.run_id in begun:
+                    live.run.first_token_at = text.first_token_at
                 if live in self._open:
                     # Whoever missed a frame finds out here, also when the model pauses.
                     self._will_send(live)

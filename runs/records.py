@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -102,35 +100,6 @@ def waits_no_more(run: Run) -> None:
     """What the run waited for has come."""
     with change(run.thread_id, ring=False) as thread:
         states.fence(run, version=thread.version, note="", again_at=None)
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """The text so far of an answer being written. ``first_token_at`` is None once it is on the run's row."""
-
-    message_id: int
-    run_id: int
-    content: str
-    reasoning: str
-    first_token_at: datetime | None
-
-
-def checkpoint(texts: Collection[Checkpoint]) -> set[int]:
-    """Makes them durable in one transaction; gives the ids of the messages that are still being written.
-
-    The message's status is the fence: whoever ends a lease settles the message in the same transaction. No version is
-    taken, so that no thread is locked: readers always look at messages being written, whatever version they have.
-    """
-    kept = set()
-    with transaction.atomic():
-        for text in sorted(texts, key=lambda text: text.message_id):
-            rows = ThreadMessage.objects.filter(pk=text.message_id, status=ThreadMessage.Status.STREAMING)
-            if not rows.update(content=text.content, reasoning=text.reasoning):
-                continue
-            kept.add(text.message_id)
-            if text.first_token_at is not None:
-                Run.objects.filter(pk=text.run_id, first_token_at=None).update(first_token_at=text.first_token_at)
-    return kept
 
 
 SETTLED = (

@@ -29,9 +29,9 @@ POINTS = {
     "claimed": Point(("worker",), "before", "runs.plan:make_plan"),
     "answer begun": Point(("worker",), "after", "runs.records:begin_answer"),
     "first token": Point(("worker",), "after", "runs.live_text:LiveTexts.add"),
-    "before a checkpoint": Point(("worker",), "before", "runs.records:checkpoint"),
-    "in a checkpoint": Point(("worker",), "after", UPDATE, within="runs.records:checkpoint"),
-    "after a checkpoint": Point(("worker",), "after", "runs.records:checkpoint"),
+    "before a checkpoint": Point(("worker",), "before", "runs.checkpoints:checkpoint"),
+    "in a checkpoint": Point(("worker",), "after", UPDATE, within="runs.checkpoints:checkpoint"),
+    "after a checkpoint": Point(("worker",), "after", "runs.checkpoints:checkpoint"),
     "before the answer is settled": Point(("worker",), "before", "runs.records:settle_answer"),
     "while the answer is settled": Point(
         ("worker",), "after", "runs.states:fence", within="runs.records:settle_answer"
