@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,6 +138,9 @@ def _frames_while(page: Page, act: Callable[[], object]) -> list[float]:
     devtools.on("Page.screencastFrame", frame)
     devtools.send("Page.startScreencast", {"format": "png", "everyNthFrame": 1})
     act()
+    until = time.monotonic() + 10
+    while not pictures and time.monotonic() < until:  # three pages can be there before a busy browser has shown one
+        page.wait_for_timeout(50)
     devtools.send("Page.stopScreencast")
     return [corner(page, picture) for picture in pictures]
 
