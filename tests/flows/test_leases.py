@@ -7,7 +7,7 @@ from tests.flows.marks import on_postgres_only
 from tests.flows.people import Fake, Object, Person, eventually, unique
 
 RESOLVED = 60.0
-"""Seconds from the death of a worker to the end of a run that takes three: a lease is 30, a sweep 5."""
+"""Seconds from the death of a worker to the end of a run that takes three: a lease is 30, a sweep 3."""
 WORDS = 60
 WHOLE = "".join(f"w{number} " for number in range(WORDS))
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,7 @@ from accounts.models import User
 from runs import records, states
 from runs.models import Run
 from runs.services import start_run
-from tests.flows.databases import Postgres
+from tests.on_postgres import assert_they_pass_there
 from threads.models import Thread
 
 ON_POSTGRES = connection.vendor == "postgresql"
@@ -47,13 +44,4 @@ def test_a_claim_does_not_wait_and_all_that_comes_before_and_after_it_does(owner
 
 
 def test_it_holds_on_postgresql(tmp_path: Path) -> None:
-    if ON_POSTGRES:  # it is what this test has started
-        return
-    server = Postgres(tmp_path)
-    try:
-        again = [sys.executable, "-m", "pytest", "-n", "0", "-p", "no:cacheprovider", __file__]
-        environment = {**os.environ, "DATABASE_URL": server.url}
-        done = subprocess.run(again, env=environment, capture_output=True, text=True, check=False)
-    finally:
-        server.close()
-    assert done.returncode == 0, done.stdout
+    assert_they_pass_there(tmp_path, Path(__file__))

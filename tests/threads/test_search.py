@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +11,7 @@ from django.db import connection
 from accounts.models import User
 from agents.models import Agent
 from agents.services import create_agent
-from tests.flows.databases import Postgres
+from tests.on_postgres import assert_they_pass_there
 from threads import search_index
 from threads.models import Thread, ThreadMessage
 from threads.search import Part, search, surroundings, words_of
@@ -171,14 +168,4 @@ def test_a_hit_is_shown_in_its_surroundings_as_plain_text() -> None:
 
 
 def test_all_of_this_and_of_the_list_holds_on_postgresql(tmp_path: Path) -> None:
-    if connection.vendor == "postgresql":  # it is what this test has started
-        return
-    server = Postgres(tmp_path)
-    try:
-        environment = {**os.environ, "DATABASE_URL": server.url}
-        files = [__file__, str(Path(__file__).with_name("test_list.py"))]
-        again = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *files]
-        done = subprocess.run(again, env=environment, capture_output=True, text=True, check=False)
-    finally:
-        server.close()
-    assert done.returncode == 0, done.stdout
+    assert_they_pass_there(tmp_path, Path(__file__), Path(__file__).with_name("test_list.py"))
